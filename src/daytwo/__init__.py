@@ -1,0 +1,1 @@
+"""Day-2 operations for self-hosted apps, from one file."""

@@ -1,0 +1,1 @@
+"""Nouns and contracts. Imports nothing else of daytwo."""

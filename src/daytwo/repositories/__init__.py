@@ -1,0 +1,1 @@
+"""Repository kinds: one module a kind, found by its name."""

@@ -1,0 +1,1 @@
+"""Service kinds: one module a kind, found by its name."""
