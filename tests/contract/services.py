@@ -1,4 +1,4 @@
-"""What every service kind must do, as one suite. A kind's test is a `ServiceCase` and a subclass of `ServiceContract`."""
+"""What every service kind must do, as one suite: a kind's test is a `ServiceCase` and a subclass of this contract."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ class ServiceContract:
     def test_verify_reads_it_and_refuses_damage(self, case: ServiceCase, run: Run, tmp_path: Path) -> None:
         case.fill()
         for component in case.service().components():
-            source, facts = dump_to_file(component, run, tmp_path)
+            source, _ = dump_to_file(component, run, tmp_path)
             assert component.verify(source, run).tool
             path = tmp_path / component.name.replace("/", "_")
             cut = tmp_path / "cut"

@@ -182,7 +182,11 @@ class Process:
         timer = threading.Timer(_GRACE, _signal_group, (self._popen.pid, signal.SIGKILL))
         timer.daemon = True
         timer.start()
-        threading.Thread(target=lambda: (self._popen.wait(), timer.cancel()), daemon=True).start()
+        threading.Thread(target=self._settle, args=(timer,), daemon=True).start()
+
+    def _settle(self, timer: threading.Timer) -> None:
+        self._popen.wait()
+        timer.cancel()
 
     def kill(self) -> None:
         """End the whole process group at once."""
@@ -247,9 +251,7 @@ class Process:
             reap(self._target, self._inner.tag)
 
 
-def capture(
-    target: Target, inner: Command, run: Run, *, stdin: bytes | Iterable[bytes] | None = None
-) -> Completed:
+def capture(target: Target, inner: Command, run: Run, *, stdin: bytes | Iterable[bytes] | None = None) -> Completed:
     """Run a program to its end and keep its (small) output.
 
     Raises:
@@ -328,7 +330,9 @@ def explain(command: Command, program: str, code: int, stderr: str) -> DaytwoErr
 
 def _missing(tool: str, where: str) -> MissingToolError:
     there = f" in {where}" if where else ""
-    return MissingToolError(f"{tool} is not installed{there}", hint=f"Install {tool} there; `daytwo doctor` lists what is needed")
+    return MissingToolError(
+        f"{tool} is not installed{there}", hint=f"Install {tool} there; `daytwo doctor` lists what is needed"
+    )
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -145,7 +145,9 @@ def _from_file(path: Path, where: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
-        raise SecretError(f"cannot read {path}: {error.strerror}", where=where, hint="Check the path and its owner") from None
+        raise SecretError(
+            f"cannot read {path}: {error.strerror}", where=where, hint="Check the path and its owner"
+        ) from None
 
 
 def _from_command(argv: tuple[str, ...], where: str) -> str:

@@ -190,7 +190,7 @@ class Component(ABC):
         """What place this is, right now: shown before a restore writes to it."""
 
     def obstacles(self, record: ComponentRecord, run: Run) -> tuple[str, ...]:
-        """What would stop a restore in this place (a missing right, too little disk), each as a sentence with its remedy."""
+        """What would stop a restore here (a missing right, too little disk), each as a sentence with its remedy."""
         return ()
 
     @abstractmethod
