@@ -66,10 +66,21 @@ def dump_to_file(component: Component, run: Run, folder: Path) -> tuple[Source, 
         facts = dump.facts()
     plain = Digest(sha256=digest.hexdigest(), size=size)
     record = ComponentRecord(
-        name=component.name, service=component.service, kind=component.kind, format=component.format,
-        secret=component.secret, plain=plain, stored=plain, counts=dict(facts.counts), contents=facts.contents,
-        source=facts.source, tools=dict(facts.tools), begun=begun, ended=datetime.now(UTC), warnings=facts.warnings,
-    )  # fmt: skip
+        name=component.name,
+        service=component.service,
+        kind=component.kind,
+        format=component.format,
+        secret=component.secret,
+        plain=plain,
+        stored=plain,
+        counts=dict(facts.counts),
+        contents=facts.contents,
+        source=facts.source,
+        tools=dict(facts.tools),
+        begun=begun,
+        ended=datetime.now(UTC),
+        warnings=facts.warnings,
+    )
     return source_of(path, record, folder), facts
 
 

@@ -39,6 +39,7 @@ class ComponentRecord(_Model):
     """One component of a snapshot, as it was when it was dumped.
 
     Args:
+        secret: whether it is encrypted to the recovery recipients wherever it is stored.
         plain: what the dump's own bytes hash to; absent where a repository reads a folder by path.
         stored: what was handed to the repositories: the same as plain, or the encrypted bytes.
         counts: rows by table, or files by folder: what a restore is compared with.
@@ -62,6 +63,11 @@ class ComponentRecord(_Model):
     begun: AwareDatetime
     ended: AwareDatetime
     warnings: tuple[str, ...] = ()
+
+    @property
+    def stored_name(self) -> str:
+        """Its file name in a repository: a secret component is an age file."""
+        return f"{self.name}.age" if self.secret else self.name
 
 
 class Manifest(_Model):

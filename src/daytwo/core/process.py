@@ -93,9 +93,14 @@ class Process:
             env[TAG] = command.tag
         try:
             self._popen = subprocess.Popen(
-                command.argv, env=env, start_new_session=True, bufsize=0,
-                stdin=subprocess.PIPE if fed else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )  # fmt: skip
+                command.argv,
+                env=env,
+                start_new_session=True,
+                bufsize=0,
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         except FileNotFoundError:
             raise _missing(command.argv[0], command.where) from None
         except PermissionError:
@@ -310,18 +315,25 @@ def explain(command: Command, program: str, code: int, stderr: str) -> DaytwoErr
     last = lines[-1] if lines else ""
     name = program.rsplit("/", 1)[-1]
     if "cannot connect to the docker daemon" in low or "error during connect" in low:
-        return UnreachableError("the Docker daemon does not answer", where=where,
-                                hint="Start it, or check DOCKER_HOST and your permission on its socket")  # fmt: skip
+        return UnreachableError(
+            "the Docker daemon does not answer",
+            where=where,
+            hint="Start it, or check DOCKER_HOST and your permission on its socket",
+        )
     if "permission denied" in low and "docker" in low and "socket" in low:
-        return UnreachableError("no permission on the Docker socket", where=where,
-                                hint="Add the user to the group docker, or run as root")  # fmt: skip
+        return UnreachableError(
+            "no permission on the Docker socket", where=where, hint="Add the user to the group docker, or run as root"
+        )
     if "no such container" in low:
         return UnreachableError("there is no such container", where=where, hint="Check the name with `docker ps -a`")
     if "is not running" in low and "container" in low:
         return UnreachableError("the container is not running", where=where, hint="Start it with `docker start`")
     if command.argv[0] == "ssh" and code == 255:
-        return UnreachableError(f"ssh failed: {last or 'no answer'}", where=where,
-                                hint="Try the same destination with `ssh -o BatchMode=yes`")  # fmt: skip
+        return UnreachableError(
+            f"ssh failed: {last or 'no answer'}",
+            where=where,
+            hint="Try the same destination with `ssh -o BatchMode=yes`",
+        )
     if code in (126, 127) and ("not found" in low or "no such file" in low):
         return _missing(name, where)
     what = f"{name} ended with code {code}" if code >= 0 else f"{name} was ended by signal {-code}"

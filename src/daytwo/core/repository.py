@@ -136,6 +136,24 @@ class Repository(ABC, Generic[R]):
             What was removed, in words.
         """
 
+    @property
+    def copy_of(self) -> str | None:
+        """The repository whose snapshots this one receives as byte-identical copies, if it is such a one."""
+        value: str | None = getattr(self.settings, "copy_of", None)
+        return value
+
+    def copy(self, source: "Repository[RepositorySettings]", snapshot: Snapshot, run: Run) -> Manifest:
+        """Take over a published snapshot of the repository this one copies, and read the copy back.
+
+        Raises:
+            RepositoryError, IntegrityError: nothing of it is visible here then.
+        """
+        raise NotImplementedError(f"{self.kind} takes no copies")
+
+    def where(self, manifest: Manifest) -> str:
+        """Where a snapshot's bytes are, in words a person can follow: a path or a URL."""
+        return self.name
+
     def free(self) -> int | None:
         """Free bytes where it stores, or None where that is unknown."""
         return None

@@ -133,9 +133,10 @@ def _file_of(ref: SecretRef, where: str, base: Path | None) -> Path:
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
         if not folder:
             raise SecretError(
-                f"the systemd credential {ref.credential} is not there", where=where,
+                f"the systemd credential {ref.credential} is not there",
+                where=where,
                 hint="Run daytwo from its unit with LoadCredential=, or use {env: ...} or {file: ...}",
-            )  # fmt: skip
+            )
         return Path(folder) / ref.credential
     path = (ref.file or Path()).expanduser()
     return path if path.is_absolute() or base is None else base / path

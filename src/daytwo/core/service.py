@@ -90,8 +90,10 @@ class Source:
             yield chunk
         plain = self.record.plain
         if plain and (digest.hexdigest() != plain.sha256 or size != plain.size):
-            raise IntegrityError(f"{self.record.name} is not what was dumped ({size} bytes, {plain.size} expected)",
-                                 hint="Restore from another repository or snapshot")  # fmt: skip
+            raise IntegrityError(
+                f"{self.record.name} is not what was dumped ({size} bytes, {plain.size} expected)",
+                hint="Restore from another repository or snapshot",
+            )
 
     def file(self) -> Path:
         """A private file with the plain bytes, made at first use and removed with the run's folder."""
@@ -205,6 +207,18 @@ class Component(ABC):
         Raises:
             CommandError: at the first real error, after removing what was staged.
         """
+
+    def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
+        """Remove what a dead run staged here and never put in use.
+
+        Args:
+            dead_run: its id; staged names are made from its first eight characters.
+            run: the run that cleans.
+
+        Returns:
+            What was removed, in words.
+        """
+        return ()
 
     def extract(self, source: Source, item: str, run: Run) -> Iterator[bytes]:
         """The bytes of one file or table out of the component, without restoring.

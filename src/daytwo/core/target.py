@@ -71,8 +71,11 @@ class Ssh(Target):
         """Join the command for the remote shell; its secrets travel as the first lines of standard input."""
         for name, secret in command.secrets.items():
             if "\n" in secret.reveal():
-                raise ConfigError(f"the secret for {name} has more than one line", where=str(self),
-                                  hint="A secret for an SSH host must be one line")  # fmt: skip
+                raise ConfigError(
+                    f"the secret for {name} has more than one line",
+                    where=str(self),
+                    hint="A secret for an SSH host must be one line",
+                )
         reads = "".join(f"IFS= read -r {name} && export {name} && " for name in command.secrets)
         env = dict(command.env) | ({TAG: command.tag} if command.tag else {})
         words = (["env", *(f"{name}={value}" for name, value in env.items())] if env else []) + list(command.argv)

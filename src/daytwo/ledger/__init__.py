@@ -1,0 +1,1 @@
+"""What happened: runs, and who holds what."""

@@ -1,0 +1,1 @@
+"""Protect: is every byte that matters somewhere else, whole?"""

@@ -1,0 +1,65 @@
+"""Apply the retention that `protect.retention` decides."""
+
+from dataclasses import dataclass
+
+from daytwo.core.errors import RefusedError
+from daytwo.core.manifest import Snapshot
+from daytwo.core.run import Run
+from daytwo.protect import facts
+from daytwo.protect.retention import RetentionPlan, plan
+from daytwo.protect.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class PrunePlan:
+    """What retention would do in one repository.
+
+    Args:
+        repository: its name.
+        backup: the backup whose snapshots are looked at.
+        retention: every snapshot with whether it stays and why.
+        snapshots: the snapshots by id.
+    """
+
+    repository: str
+    backup: str
+    retention: RetentionPlan
+    snapshots: dict[str, Snapshot]
+
+    @property
+    def removable(self) -> list[Snapshot]:
+        """What would be removed."""
+        return [self.snapshots[one.candidate.id] for one in self.retention.decisions if not one.kept]
+
+
+def plan_retention(bench: Workbench, repository: str, backup: str, run: Run) -> PrunePlan:
+    """Look at a repository and decide; nothing is removed."""
+    found = [one for one in bench.repository(repository).snapshots(run) if one.manifest.backup == backup]
+    keep = bench.config.backups[backup].keep
+    decided = plan(found, keep, bench.clock(), bench.config.zone)
+    return PrunePlan(repository, backup, decided, {one.id: one for one in found})
+
+
+def apply_retention(bench: Workbench, repository: str, backup: str, run: Run) -> tuple[str, ...]:
+    """Remove what the retention lets go.
+
+    Returns:
+        The ids of the removed snapshots.
+
+    Raises:
+        RefusedError: the clock is in doubt, so nothing was removed.
+    """
+    if bench.repository(repository).settings.append_only:
+        return ()
+    decided = plan_retention(bench, repository, backup, run)
+    if decided.retention.doubt:
+        raise RefusedError(
+            f"nothing was removed: {decided.retention.doubt}",
+            where=f"repository {repository}",
+            hint="Check this machine's clock, then `daytwo prune`",
+        )
+    if not decided.removable:
+        return ()
+    bench.repository(repository).remove(decided.removable, run)
+    facts.synchronise(bench, repository, bench.repository(repository).snapshots(run))
+    return tuple(one.id for one in decided.removable)

@@ -1,0 +1,59 @@
+"""Bring the state to this program's revision, or refuse a newer one."""
+
+import sqlite3
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from daytwo.core.errors import RefusedError
+from daytwo.store.url import StateUrl
+
+HEAD = "0001"
+"""The newest revision this program knows; a test compares it with the revision files."""
+
+
+def migrate(engine: sa.Engine, url: StateUrl) -> None:
+    """Create or upgrade the tables; a SQLite file is copied aside before it is changed.
+
+    Raises:
+        RefusedError: the state was written by a newer daytwo.
+    """
+    current = _current(engine)
+    if current == HEAD:
+        return
+    if current is not None and current > HEAD:
+        raise RefusedError(
+            f"the state {url} has revision {current}, newer than this daytwo knows ({HEAD})",
+            hint="Use the newer daytwo, or restore the state from a snapshot",
+        )
+    if current is not None and url.is_sqlite:
+        _copy_aside(url.file, current)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    with resources.as_file(resources.files("daytwo.store.migrations")) as folder:
+        config.set_main_option("script_location", str(folder))
+        config.set_main_option("path_separator", "os")
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('daytwo migrate'))"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _current(engine: sa.Engine) -> str | None:
+    if not sa.inspect(engine).has_table("alembic_version"):
+        return None
+    with engine.connect() as connection:
+        value = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+    return None if value is None else str(value)
+
+
+def _copy_aside(file: Path, revision: str) -> None:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target = file.with_name(f"{file.name}.{revision}-{stamp}")
+    with sqlite3.connect(file) as source, sqlite3.connect(target) as copy:
+        source.backup(copy)

@@ -1,0 +1,55 @@
+"""Where the state lives. Kept free of SQLAlchemy, so that read-only commands start fast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from daytwo.core.errors import ConfigError
+from daytwo.core.secrets import remember
+
+
+@dataclass(frozen=True)
+class StateUrl:
+    """A SQLite file or a PostgreSQL database.
+
+    Args:
+        text: `sqlite:///PATH` or `postgresql://...`; may hold a password and is never shown.
+    """
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> "StateUrl":
+        """Read the `state` setting: a file path (relative to `folder`) or a `postgresql://` URL.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        if text.startswith(("postgresql://", "postgres://")):
+            rest = text.split("://", 1)[1]
+            if "@" in rest and ":" in rest.split("@", 1)[0]:
+                remember(rest.rsplit("@", 1)[0].split(":", 1)[1])
+            return cls("postgresql://" + rest)
+        if "://" in text and not text.startswith("sqlite:///"):
+            raise ConfigError("the state is a file or a postgresql:// URL", where="state")
+        path = Path(text.removeprefix("sqlite:///")).expanduser()
+        return cls(f"sqlite:///{path if path.is_absolute() else folder / path}")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.text.startswith("sqlite:")
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return Path(self.text.removeprefix("sqlite:///"))
+
+    @property
+    def sqlalchemy(self) -> str:
+        """The URL as SQLAlchemy takes it."""
+        return self.text if self.is_sqlite else self.text.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def __repr__(self) -> str:
+        return f"StateUrl({self.text.split('@')[-1]!r})"
+
+    __str__ = __repr__

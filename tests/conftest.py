@@ -1,0 +1,125 @@
+"""Fixtures for every test: the real parts (see `tests/parts/`), started when first asked for.
+
+Each xdist worker has servers of its own, but all of them share one Docker daemon. Whoever uses a part of the session
+leaves no state behind that another test could trip over: take a new database, bucket, folder or container.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parts import docker as docker_part
+from tests.parts.docker import DockerEngine
+from tests.parts.mariadb import MariadbServer
+from tests.parts.mariadb import mariadb as mariadb_server
+from tests.parts.postgres import PostgresServer
+from tests.parts.postgres import postgres15 as postgres15_server
+from tests.parts.postgres import postgres18 as postgres18_server
+from tests.parts.redis import RedisServer
+from tests.parts.redis import redis as redis_server
+from tests.parts.restic import Restic
+from tests.parts.restic import restic as find_restic
+from tests.parts.s3 import S3Server
+from tests.parts.s3 import s3 as s3_server
+from tests.parts.ssh import SshHost
+from tests.parts.ssh import ssh_host as ssh_server
+
+SESSION = pytest.StashKey[tuple[Path, int]]()
+"""The session's folder, and the process that runs the session (not a worker)."""
+
+REAL = (Path(__file__).parent / "real", Path(__file__).parent / "parts")
+FIRST_DOCKER_SECONDS = 1200
+"""The first test that asks for Docker may have to build the base image; its time counts as the test's."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and agree on the session's folder."""
+    config.addinivalue_line("markers", "real: needs real servers; slower")
+    given = getattr(config, "workerinput", {}).get("daytwo_session")
+    config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker of the session."""
+    folder, owner = node.config.stash[SESSION]
+    node.workerinput["daytwo_session"] = (str(folder), owner)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what all workers shared; they have ended by now."""
+    if SESSION in config.stash and not hasattr(config, "workerinput"):
+        docker_part.end_session(config.stash[SESSION][0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what talks to real servers, and give tests with Docker the time to make the base image."""
+    for item in items:
+        if any(folder in item.path.parents for folder in REAL):
+            item.add_marker(pytest.mark.real)
+        if "docker" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(FIRST_DOCKER_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def postgres18() -> Iterator[PostgresServer]:
+    """PostgreSQL 18."""
+    with postgres18_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[PostgresServer]:
+    """PostgreSQL 15."""
+    with postgres15_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    """MariaDB."""
+    with mariadb_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """Redis without a password."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_with_password() -> Iterator[RedisServer]:
+    """Redis with a password."""
+    with redis_server(password=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """S3."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ssh_host() -> Iterator[SshHost]:
+    """A host reached over SSH: this machine."""
+    with ssh_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def restic() -> Restic:
+    """restic."""
+    return find_restic()
+
+
+@pytest.fixture(scope="session")
+def docker(request: pytest.FixtureRequest) -> DockerEngine:
+    """The private Docker daemon, one for all workers, with the base image in it."""
+    return docker_part.shared_engine(*request.config.stash[SESSION])
