@@ -78,7 +78,7 @@ class App:
     def bench(self) -> Workbench:
         """The workbench, made at first use: opens the state and claims this process's identity."""
         if self._bench is None:
-            database = open_database(self.config.state_url)
+            database = open_database(StateUrl.of(self.config))
             self._stack.callback(database.close)
             owner = Owner.current()
             folder = self.config.folder / ".daytwo"

@@ -107,7 +107,9 @@ def test_f01_a_source_that_fails_never_leaves_a_whole_stream(tmp_path: Path) -> 
         for _ in decrypting([bytes(written)], [key.secret]):
             pass
     (tmp_path / "key").write_text(key.secret.reveal() + "\n")
-    age = subprocess.run([require("age"), "-d", "-i", tmp_path / "key"], input=bytes(written), capture_output=True, check=False)
+    age = subprocess.run(
+        [require("age"), "-d", "-i", tmp_path / "key"], input=bytes(written), capture_output=True, check=False
+    )
     assert age.returncode != 0
 
 

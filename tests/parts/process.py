@@ -253,8 +253,8 @@ class Kept:
     ) -> tuple[int, int]:
         """Start a server on a free port and wait until it is ready: (port, process id).
 
-        `ready` must only be true for *this* server (ask with its own password): another one may have taken the port first,
-        and then this one ends and gets another port.
+        `ready` must only be true for *this* server (ask with its own password): another one may have taken the port
+        first, and then this one ends and gets another port.
         """
         for last in (False, False, False, False, True):
             port = free_port()

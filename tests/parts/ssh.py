@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.parts.need import require
+from tests.parts.need import missing, require
 from tests.parts.process import LOOPBACK, Program, kept, run_text
 
 ALIAS = "daytwo-test-host"
@@ -48,6 +48,14 @@ def _key(keygen: Path, path: Path) -> Path:
     return path
 
 
+def _locked(user: str) -> bool:
+    """Whether the account has no password, as root has on Ubuntu; without PAM sshd takes that for a locked account."""
+    if os.geteuid() != 0:
+        return False  # then sshd cannot see it either
+    lines = Path("/etc/shadow").read_text().splitlines()
+    return any(line.startswith(f"{user}:!") for line in lines)
+
+
 def _config(path: Path, values: dict[str, str], head: str = "") -> Path:
     path.write_text(head + "".join(f"{name} {value}\n" for name, value in values.items()))
     return path
@@ -81,7 +89,7 @@ def ssh_host() -> Iterator[SshHost]:
                 "KbdInteractiveAuthentication": "no",
                 "PermitRootLogin": "prohibit-password",
                 "StrictModes": "no",  # the folder above is the shared /tmp
-                "UsePAM": "no",
+                "UsePAM": "yes" if _locked(user) else "no",
                 "MaxStartups": "100",
                 "MaxSessions": "100",
                 "PrintMotd": "no",
@@ -121,6 +129,8 @@ def ssh_host() -> Iterator[SshHost]:
         def ready(port: int) -> bool:
             with contextlib.suppress(RuntimeError):
                 return running(port).run("true") == ""
+            if "account is locked" in keeper.tail():
+                missing(f"sshd lets nobody in as {user}, whose account is locked")
             return False
 
         port, _ = keeper.start_on_free_port(program, ready, what="sshd")

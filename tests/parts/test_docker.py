@@ -87,7 +87,7 @@ def test_one(docker):
 
 
 def _inner_session(tmp_path: Path, *, hang: bool) -> tuple["subprocess.Popen[bytes]", Path]:
-    """Start a test session of its own, whose test forgets a container and a network; and where it reports its folder."""
+    """Start a test session of its own, whose test forgets a container and a network; and its report."""
     test, report = tmp_path / "test_inner.py", tmp_path / "report"
     test.write_text(SESSION)
     argv = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "tests.conftest", f"--rootdir={tmp_path}", str(test)]

@@ -17,7 +17,9 @@ backup = make("Make a snapshot now.")
 def run(
     name: Annotated[str | None, typer.Argument(help="Which backup; needed when there are several.")] = None,
     config: ConfigOption = None,
-    service: Annotated[list[str] | None, typer.Option("--service", "-s", help="Only this service (repeatable).")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", "-s", help="Only this service (repeatable).")
+    ] = None,
     to: Annotated[list[str] | None, typer.Option("--to", help="Only into this repository (repeatable).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
     wait: WaitOption = "10m",

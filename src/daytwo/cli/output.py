@@ -40,7 +40,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     bold, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     for number, row in enumerate((head, *rows)):
-        cells = [cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
         text = "  ".join(cells).rstrip()
         line(f"{bold}{text}{end}" if number == 0 else text)
 

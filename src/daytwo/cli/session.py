@@ -14,7 +14,9 @@ from daytwo.core.units import Duration
 
 
 @contextlib.contextmanager
-def session(config: Path | None, *, as_json: bool = False, quiet: bool = False, key: str | None = None) -> Iterator[App]:
+def session(
+    config: Path | None, *, as_json: bool = False, quiet: bool = False, key: str | None = None
+) -> Iterator[App]:
     """Open the app for a command.
 
     Args:

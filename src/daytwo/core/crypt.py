@@ -111,8 +111,9 @@ def encrypting(chunks: Iterable[bytes], recipients: Iterable[str]) -> Iterator[b
     """
     parsed = [_recipient(text) for text in recipients]
     if not parsed:
-        raise ConfigError("there is no recipient to encrypt to", where="recovery.recipients",
-                          hint="Make a key with `daytwo keys new`")
+        raise ConfigError(
+            "there is no recipient to encrypt to", where="recovery.recipients", hint="Make a key with `daytwo keys new`"
+        )
     return _through(chunks, lambda reader, writer: pyrage.encrypt_io(reader, writer, parsed), _encrypt_error)
 
 
@@ -271,8 +272,9 @@ def _decrypt_error(error: Exception) -> DaytwoError:
     if "No matching keys" in text:
         return SecretError("none of the keys given opens this", hint="Give the recovery key of this app's recipients")
     if "eader is invalid" in text or "fill whole buffer" in text:
-        return IntegrityError("this is not an age stream, or its beginning is damaged",
-                              hint="Restore from another repository or snapshot")
+        return IntegrityError(
+            "this is not an age stream, or its beginning is damaged", hint="Restore from another repository or snapshot"
+        )
     if "truncated" in text:
         return IntegrityError("the encrypted data is cut short", hint="Restore from another repository or snapshot")
     return IntegrityError(f"the encrypted data is damaged: {text}", hint="Restore from another repository or snapshot")
@@ -288,8 +290,11 @@ def _recipient(text: str) -> Any:
     if text.upper().startswith(_KEY) or "PRIVATE KEY" in text:
         # The text is a secret: it must not be part of the message.
         Secret(text)
-        raise ConfigError("this is a secret key, not a recipient", where=where,
-                          hint="Put its recipient (age1...) there; keep the key off this machine")
+        raise ConfigError(
+            "this is a secret key, not a recipient",
+            where=where,
+            hint="Put its recipient (age1...) there; keep the key off this machine",
+        )
     kind = pyrage.ssh.Recipient if text.startswith("ssh-") else pyrage.x25519.Recipient
     with contextlib.suppress(pyrage.RecipientError):
         return kind.from_str(text)

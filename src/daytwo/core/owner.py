@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import socket
-import weakref
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,9 +50,9 @@ class Owner:
     @classmethod
     def current(cls) -> "Owner":
         """This process."""
-        pid = os.getpid()
-        state = _state(pid)
-        return cls(_plain(socket.gethostname()), _machine(), _boot_id(), pid, state.started if state else 0, _pid_ns())
+        state = _state("self")
+        started = state.started if state else 0
+        return cls(_plain(socket.gethostname()), _machine(), _boot_id(), os.getpid(), started, _pid_ns())
 
     @classmethod
     def parse(cls, text: str) -> "Owner":
@@ -89,10 +88,12 @@ def is_alive(owner: Owner) -> bool | None:
         # The same machine after another boot: nothing of the earlier one is left.
         same_machine = bool(owner.machine) and owner.machine == _machine() and bool(owner.boot_id)
         return False if same_machine and owner.host == _plain(socket.gethostname()) else None
-    if owner.pid_ns != _pid_ns():
+    if not owner.pid_ns or owner.pid_ns != _pid_ns() or not _proc_is_ours():
         return None
     state = _state(owner.pid)
-    return state is not None and state.started == owner.started and not state.ended
+    if state is None:
+        return None if _exists(owner.pid) else False
+    return state.started == owner.started and not state.ended
 
 
 def is_dead_for_sure(owner: Owner, folder: Path) -> bool:
@@ -156,6 +157,7 @@ class Hold:
     def close(self) -> None:
         """Close the file without touching the lock: in a forked child the parent still holds it."""
         descriptor, self._descriptor = self._descriptor, -1
+        _held.discard(self)
         if descriptor >= 0:
             os.close(descriptor)
 
@@ -168,7 +170,7 @@ class Hold:
         self.release(leave_proof=error is not None)
 
 
-_held: "weakref.WeakSet[Hold]" = weakref.WeakSet()
+_held: set[Hold] = set()
 
 
 def _let_go_in_child() -> None:
@@ -201,8 +203,11 @@ def hold(folder: Path, owner: Owner | None = None) -> Hold:
             if descriptor is not None:
                 return Hold(owner, path, descriptor)
     except OSError as error:
-        raise DaytwoError(f"cannot keep a lock file: {error.strerror}", where=str(folder),
-                          hint="Make it writable, and put it on a file system that knows locks")
+        raise DaytwoError(
+            f"cannot keep a lock file: {error.strerror}",
+            where=str(folder),
+            hint="Make it writable, and put it on a file system that knows locks",
+        ) from None
     raise DaytwoError("the lock file vanished while it was made", where=str(folder), hint="Who removes files there?")
 
 
@@ -252,7 +257,7 @@ class _State:
     ended: bool
 
 
-def _state(pid: int) -> _State | None:
+def _state(pid: int | str) -> _State | None:
     """Start time and state of a process of this namespace, from proc(5): fields 22 and 3 of `stat`."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
@@ -261,6 +266,25 @@ def _state(pid: int) -> _State | None:
     # The command's name, in brackets, may hold spaces and brackets itself.
     fields = text.rpartition(")")[2].split()
     return _State(int(fields[19]), fields[0] in ("Z", "X", "x"))
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process, though /proc may hide it (mounted with hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _proc_is_ours() -> bool:
+    """Whether /proc counts as this process does; in a new namespace it may still be the old one's."""
+    try:
+        return str((_PROC / "self").readlink()) == str(os.getpid())
+    except OSError:
+        return False
 
 
 @cache
@@ -277,7 +301,7 @@ def _machine() -> str:
 
 def _pid_ns() -> int:
     try:
-        return int(re.sub(r"\D", "", os.readlink(_PROC / "self/ns/pid")) or 0)
+        return int(re.sub(r"\D", "", str((_PROC / "self/ns/pid").readlink())) or 0)
     except OSError:
         return 0
 

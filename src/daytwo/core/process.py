@@ -106,6 +106,11 @@ class Process:
         except PermissionError:
             raise CommandError(f"{command.argv[0]} may not be run: permission denied", where=command.where) from None
         run.adopt(self)
+        self._deadline: threading.Timer | None = None
+        if (remaining := run.remaining()) is not None:
+            self._deadline = threading.Timer(remaining + 0.05, self._overdue)
+            self._deadline.daemon = True
+            self._deadline.start()
         _widen(self._popen.stdout)
         self._threads = [threading.Thread(target=self._drain, daemon=True)]
         if command.preamble and self._popen.stdin:
@@ -199,15 +204,9 @@ class Process:
             _signal_group(self._popen.pid, signal.SIGKILL)
 
     def _wait(self) -> int:
-        timer: threading.Timer | None = None
-        remaining = self._run.remaining()
-        if remaining is not None:
-            timer = threading.Timer(remaining + 0.05, self._overdue)
-            timer.daemon = True
-            timer.start()
         code = self._popen.wait()
-        if timer:
-            timer.cancel()
+        if self._deadline:
+            self._deadline.cancel()
         for thread in self._threads:
             thread.join(_GRACE)
         self._run.release(self)

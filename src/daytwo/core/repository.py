@@ -137,6 +137,11 @@ class Repository(ABC, Generic[R]):
         """
 
     @property
+    def encrypts(self) -> bool:
+        """Whether a key is needed to read anything it stores."""
+        return False
+
+    @property
     def copy_of(self) -> str | None:
         """The repository whose snapshots this one receives as byte-identical copies, if it is such a one."""
         value: str | None = getattr(self.settings, "copy_of", None)

@@ -35,8 +35,17 @@ class Type(StrEnum):
     FIFO = "fifo"
 
 
-_TYPES = {b"0": Type.FILE, b"\0": Type.FILE, b"S": Type.FILE, b"1": Type.HARDLINK, b"2": Type.SYMLINK,
-          b"3": Type.DEVICE, b"4": Type.DEVICE, b"5": Type.FOLDER, b"6": Type.FIFO}
+_TYPES = {
+    b"0": Type.FILE,
+    b"\0": Type.FILE,
+    b"S": Type.FILE,
+    b"1": Type.HARDLINK,
+    b"2": Type.SYMLINK,
+    b"3": Type.DEVICE,
+    b"4": Type.DEVICE,
+    b"5": Type.FOLDER,
+    b"6": Type.FIFO,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +116,29 @@ class Entry:
             pass
 
 
-def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
-    """The members of a tar stream, in order.
+class Archive:
+    """A tar stream, to be gone through once.
 
     Args:
         chunks: the archive, uncompressed.
-
-    Raises:
-        IntegrityError: the stream ends before the archive does, or holds what is no tar.
-        HostileArchiveError: a header that means different things to different programs, or nothing at all.
     """
-    stream = _Stream(chunks)
-    while (entry := _next(stream)) is not None:
-        yield entry
-        entry.skip()
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._stream = _Stream(chunks)
+        self.tail = 0
+        """Zero bytes at the end, known after the last member."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The members, in order.
+
+        Raises:
+            IntegrityError: the stream ends before the archive does, or holds what is no tar.
+            HostileArchiveError: a header that means different things to different programs, or nothing at all.
+        """
+        while (entry := _next(self._stream)) is not None:
+            yield entry
+            entry.skip()
+        self.tail = len(END) + _finish(self._stream)
 
 
 class _Stream:
@@ -137,8 +155,10 @@ class _Stream:
             try:
                 self._chunk, self._at = next(self._chunks), 0
             except StopIteration:
-                raise IntegrityError("the tar stream ends in the middle: it was cut off",
-                                     hint="Restore from another snapshot or repository") from None
+                raise IntegrityError(
+                    "the tar stream ends in the middle: it was cut off",
+                    hint="Restore from another snapshot or repository",
+                ) from None
         if self._at == 0 and len(self._chunk) <= limit:
             self._at = len(self._chunk)
             return self._chunk
@@ -157,13 +177,11 @@ class _Stream:
             got += len(parts[-1])
         return b"".join(parts)
 
-    def only_zeros_left(self) -> bool:
-        """Read on to the end; whether nothing but zeros came."""
-        clean = not any(self._chunk[self._at :])
+    def rest(self) -> Iterator[bytes]:
+        """Whatever is left."""
+        yield self._chunk[self._at :]
         self._chunk, self._at = b"", 0
-        for chunk in self._chunks:
-            clean = clean and chunk.count(0) == len(chunk)
-        return clean
+        yield from self._chunks
 
 
 @dataclass
@@ -186,7 +204,6 @@ def _next(stream: _Stream) -> Entry | None:
         if block == _ZEROS:
             if heads:
                 raise HostileArchiveError("an extension header has no member")
-            _finish(stream)
             return None
         kind = block[156:157]
         _check(block)
@@ -326,12 +343,16 @@ def _sparse_blocks(stream: _Stream, block: bytes) -> Iterator[bytes]:
         more = extension[504]
 
 
-def _finish(stream: _Stream) -> None:
-    """Read the second block of zeros and the padding up to the stream's end."""
+def _finish(stream: _Stream) -> int:
+    """Read the second block of zeros and the padding up to the stream's end, whose length is returned."""
     if stream.exactly(BLOCK) != _ZEROS:
         raise IntegrityError("the tar stream has a hole in the middle")
-    if not stream.only_zeros_left():
-        raise HostileArchiveError("something follows the end of the archive")
+    padding = 0
+    for chunk in stream.rest():
+        if chunk.count(0) != len(chunk):
+            raise HostileArchiveError("something follows the end of the archive")
+        padding += len(chunk)
+    return padding
 
 
 def _check(block: bytes) -> None:
@@ -342,8 +363,10 @@ def _check(block: bytes) -> None:
     except HostileArchiveError:
         right = False
     if not right or block[257:265] not in (_POSIX, _GNU):
-        raise IntegrityError("the tar stream is damaged: what should be a header is none",
-                             hint="Restore from another snapshot or repository")
+        raise IntegrityError(
+            "the tar stream is damaged: what should be a header is none",
+            hint="Restore from another snapshot or repository",
+        )
 
 
 def checksummed(block: bytes) -> bytes:

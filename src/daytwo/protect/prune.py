@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from daytwo.core.errors import RefusedError
 from daytwo.core.manifest import Snapshot
 from daytwo.core.run import Run
+from daytwo.core.schedule import zone_of
 from daytwo.protect import facts
 from daytwo.protect.retention import RetentionPlan, plan
 from daytwo.protect.workbench import Workbench
@@ -32,15 +33,20 @@ class PrunePlan:
         return [self.snapshots[one.candidate.id] for one in self.retention.decisions if not one.kept]
 
 
-def plan_retention(bench: Workbench, repository: str, backup: str, run: Run) -> PrunePlan:
+def plan_retention(bench: Workbench, repository: str, backup: str, run: Run, *, trust_clock: bool = False) -> PrunePlan:
     """Look at a repository and decide; nothing is removed."""
     found = [one for one in bench.repository(repository).snapshots(run) if one.manifest.backup == backup]
     keep = bench.config.backups[backup].keep
-    decided = plan(found, keep, bench.clock(), bench.config.zone)
+    runs = bench.runs.latest(limit=1)
+    seen = max((one.ended or one.begun for one in runs), default=None)
+    zone = zone_of(bench.config.timezone)
+    decided = plan(found, keep, bench.clock(), zone, seen, trust_clock=trust_clock)
     return PrunePlan(repository, backup, decided, {one.id: one for one in found})
 
 
-def apply_retention(bench: Workbench, repository: str, backup: str, run: Run) -> tuple[str, ...]:
+def apply_retention(
+    bench: Workbench, repository: str, backup: str, run: Run, *, trust_clock: bool = False
+) -> tuple[str, ...]:
     """Remove what the retention lets go.
 
     Returns:
@@ -51,12 +57,12 @@ def apply_retention(bench: Workbench, repository: str, backup: str, run: Run) ->
     """
     if bench.repository(repository).settings.append_only:
         return ()
-    decided = plan_retention(bench, repository, backup, run)
+    decided = plan_retention(bench, repository, backup, run, trust_clock=trust_clock)
     if decided.retention.doubt:
         raise RefusedError(
             f"nothing was removed: {decided.retention.doubt}",
             where=f"repository {repository}",
-            hint="Check this machine's clock, then `daytwo prune`",
+            hint="Check this machine's clock; when it is right: `daytwo prune --trust-clock`",
         )
     if not decided.removable:
         return ()

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from daytwo.config import Config
 from daytwo.core.errors import ConfigError
-from daytwo.core.secrets import remember
+from daytwo.core.secrets import SecretRef, remember, resolve
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,17 @@ class StateUrl:
     """
 
     text: str
+
+    @classmethod
+    def of(cls, config: Config) -> "StateUrl":
+        """The state of an app.
+
+        Raises:
+            ConfigError, SecretError: it is not a state, or its reference cannot be resolved.
+        """
+        given = config.state
+        text = resolve(given, where="state", base=config.folder).reveal() if isinstance(given, SecretRef) else given
+        return cls.parse(text, config.folder)
 
     @classmethod
     def parse(cls, text: str, folder: Path) -> "StateUrl":

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ClassVar
+from typing import IO, Any, ClassVar
 
 from daytwo.core.errors import IntegrityError
 from daytwo.core.process import CHUNK
@@ -42,7 +42,7 @@ class Codec(ABC):
         """
 
     @abstractmethod
-    def _reader(self, raw: io.RawIOBase) -> io.IOBase:
+    def _reader(self, raw: IO[bytes]) -> IO[bytes]:
         """A file object that decompresses all members to the end."""
 
     @property
@@ -56,13 +56,15 @@ class Codec(ABC):
         Raises:
             IntegrityError: the compressed bytes are damaged or end early.
         """
-        reader = self._reader(io.BufferedReader(ChunkReader(chunks), CHUNK))  # type: ignore[arg-type]
+        reader = self._reader(io.BufferedReader(ChunkReader(chunks), CHUNK))
+        broken: tuple[type[Exception], ...] = (EOFError, *self._broken)
         try:
-            while data := reader.read(CHUNK):  # type: ignore[attr-defined]
+            while data := reader.read(CHUNK):
                 yield data
-        except (EOFError, *self._broken) as error:
-            raise IntegrityError(f"the compressed bytes are damaged: {error}",
-                                 hint="Restore from another repository or snapshot") from None
+        except broken as error:
+            raise IntegrityError(
+                f"the compressed bytes are damaged: {error}", hint="Restore from another repository or snapshot"
+            ) from None
 
 
 class Gzip(Codec):
@@ -79,8 +81,8 @@ class Gzip(Codec):
 
         self._level = 2 if level is None else level
         self._compress: Callable[..., bytes] = isal_zlib.compress
-        self._open = igzip.IGzipFile
-        self._error: type[Exception] = isal_zlib.error
+        self._open: Any = igzip.IGzipFile
+        self._error: Any = isal_zlib.error  # the stubs of isal call the class an instance
 
     def compress(self, data: bytes) -> bytes:
         """One gzip member."""
@@ -92,8 +94,8 @@ class Gzip(Codec):
         head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01" + struct.pack("<HH", length, length ^ 0xFFFF)
         return head + data + struct.pack("<II", zlib.crc32(data), length)
 
-    def _reader(self, raw: io.RawIOBase) -> io.IOBase:
-        reader: io.IOBase = self._open(fileobj=raw)
+    def _reader(self, raw: IO[bytes]) -> IO[bytes]:
+        reader: IO[bytes] = self._open(fileobj=raw)
         return reader
 
     @property
@@ -122,8 +124,8 @@ class Zstd(Codec):
         size = struct.pack("<H", len(data) - 256)
         return b"\x28\xb5\x2f\xfd\x60" + size + struct.pack("<I", len(data) << 3 | 1)[:3] + data
 
-    def _reader(self, raw: io.RawIOBase) -> io.IOBase:
-        return self._zstd.ZstdDecompressor().stream_reader(raw, read_across_frames=True)  # type: ignore[return-value]
+    def _reader(self, raw: IO[bytes]) -> IO[bytes]:
+        return self._zstd.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
 
     @property
     def _broken(self) -> tuple[type[Exception], ...]:

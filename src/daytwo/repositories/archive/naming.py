@@ -87,8 +87,10 @@ def location(manifest: Manifest, place: Place) -> Location:
     try:
         found = Location.model_validate(manifest.location)
     except ValidationError:
-        raise IntegrityError(f"the manifest of {manifest.id} does not say where its bytes are",
-                             hint="Restore from another repository or snapshot") from None
+        raise IntegrityError(
+            f"the manifest of {manifest.id} does not say where its bytes are",
+            hint="Restore from another repository or snapshot",
+        ) from None
     if not any(own_stem(place, found.file, suffix) for suffix in SUFFIXES):
         raise HostileArchiveError(
             f"the manifest of {manifest.id} names the file {found.file!r}, which is no archive of {prefix(place)}",
@@ -105,5 +107,6 @@ def check_member(name: str) -> None:
     """
     parts = name.split("/")
     if not _MEMBER.fullmatch(name) or "." in parts or ".." in parts or len(name.encode()) > LONGEST:
-        raise HostileArchiveError(f"{name!r} cannot be the name of a component",
-                                  hint=f"Use a relative name of at most {LONGEST} bytes")
+        raise HostileArchiveError(
+            f"{name!r} cannot be the name of a component", hint=f"Use a relative name of at most {LONGEST} bytes"
+        )

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from daytwo.core.errors import ConfigError
 from daytwo.core.repository import RepositorySettings
 from daytwo.core.secrets import SecretRef
 
@@ -36,12 +37,12 @@ class Encryption(_Block):
     @field_validator("age")
     @classmethod
     def _recipients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(text.strip().upper().startswith("AGE-SECRET-KEY-") for text in value):
-            raise ValueError("this is a secret key; write its recipient (age1...), and keep the secret elsewhere")
-        for text in value:
-            if not text.startswith(("age1", "ssh-ed25519 ", "ssh-rsa ")):
-                raise ValueError(f"'{text}' is no age recipient; it begins with age1, ssh-ed25519 or ssh-rsa")
-        return value
+        from daytwo.core.crypt import check_recipient
+
+        try:
+            return tuple(check_recipient(text) for text in value)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}. {error.hint}") from None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

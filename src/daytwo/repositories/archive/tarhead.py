@@ -65,12 +65,14 @@ def _check(block: bytes, name: str, size: int) -> None:
     try:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
-        raise IntegrityError(f"the tar header of {name} is damaged: {error}",
-                             hint="Restore from another repository or snapshot") from None
+        raise IntegrityError(
+            f"the tar header of {name} is damaged: {error}", hint="Restore from another repository or snapshot"
+        ) from None
     if not info.isreg() or info.name != name or info.size != size:
         raise HostileArchiveError(
             f"where {name} ({size} bytes) should be, the archive has {info.name!r} ({info.size} bytes, type"
-            f" {info.type!r})", hint="Someone has changed the archive; restore from another repository",
+            f" {info.type!r})",
+            hint="Someone has changed the archive; restore from another repository",
         )
 
 

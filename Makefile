@@ -1,0 +1,48 @@
+# Everything a developer does, by name. `make` alone lists it.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+
+# uv works in our environment, with the Python it was made of, and looks for no other.
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
+export UV_PYTHON := $(CURDIR)/.venv/bin/python
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo parts lint test test-fast bench-protect clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: .venv/.synced ## Make .venv, with all that the lock file names
+
+.venv/.synced: pyproject.toml uv.lock
+	@scripts/make-venv "$(PYTHON)" "$(UV_VERSION)"
+	@touch $@
+
+demo: venv ## Show daytwo at work, with a small app
+	@$(BIN)/daytwo demo
+
+parts: ## Install the servers and tools that the tests talk to (apt)
+	@scripts/install-parts
+
+lint: venv ## Check style, types, the layers and the dependencies
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+
+test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be skipped for a missing part
+	$(BIN)/pytest -n auto --dist worksteal tests
+
+test-fast: venv ## Only the tests that need no real servers
+	$(BIN)/pytest -n auto --dist worksteal -m "not real" tests
+
+bench-protect: venv ## Measure backup and restore side by side with peers
+	$(BIN)/python -m bench.protect
+
+clean: ## Remove .venv and all that tools have cached here
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,69 @@
+"""`daytwo keys`: new, check."""
+
+from typing import Annotated
+
+import typer
+
+from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
+from daytwo.cli.output import line, print_json
+from daytwo.cli.session import session
+from daytwo.core.errors import UsageError
+
+keys = make("Make a recovery key; prove that one opens the latest snapshot.")
+
+
+@keys.command()
+def new(config: ConfigOption = None) -> None:
+    """Make a recovery key, show it once, and add its recipient to the configuration."""
+    from daytwo.config import load
+    from daytwo.core.crypt import new_key
+    from daytwo.init import add_recipient
+
+    loaded = load(config)
+    key = new_key()
+    add_recipient(loaded.path, key.recipient)
+    show_once(key.secret.reveal(), key.recipient)
+    line(f"The recipient was added to {loaded.path}; snapshots from now on open with this key.")
+
+
+@keys.command()
+def check(
+    config: ConfigOption = None,
+    repository: RepositoryOption = None,
+    key: Annotated[
+        str,
+        typer.Option("--key", envvar="DAYTWO_RECOVERY_KEY_FILE", help="File with the recovery key, or - to paste it."),
+    ] = "-",
+    json: JsonOption = False,
+) -> None:
+    """Prove that a recovery key opens the latest snapshot, by reading every encrypted component with it."""
+    from daytwo.protect.restore import choose
+    from daytwo.protect.verify import source_of
+
+    with session(config, as_json=json, key=key) as app, app.look("keys") as work:
+        identities = app.bench.identities()
+        if not identities:
+            raise UsageError("no key was given", hint="Give --key FILE, or paste it at the prompt")
+        chosen = choose(app.snapshots(work, repository), None, None)
+        opened = []
+        for record in chosen.manifest.components:
+            if record.secret or app.bench.repository(chosen.repository).encrypts:
+                for _ in source_of(app.bench, chosen, record, work, identities).chunks():
+                    pass
+                opened.append(record.stored_name)
+    if json:
+        print_json({"snapshot": chosen.id, "opened": opened})
+    elif opened:
+        line(f"The key opens snapshot {chosen.id} in {chosen.repository}: {', '.join(opened)} read to the end.")
+    else:
+        line(f"Snapshot {chosen.id} holds nothing encrypted; the key was not needed.")
+
+
+def show_once(secret: str, recipient: str) -> None:
+    """Print a new recovery key with what to do with it."""
+    line("Recovery key (shown once, stored nowhere; without it encrypted data is lost for ever):")
+    line()
+    line(f"  {secret}")
+    line()
+    line(f"  recipient {recipient}")
+    line("Put the key into your password manager and print it. Then prove it with `daytwo keys check`.")

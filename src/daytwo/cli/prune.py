@@ -1,0 +1,75 @@
+"""`daytwo prune`."""
+
+from typing import Annotated
+
+import typer
+
+from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, RepositoryOption, WaitOption, make
+from daytwo.cli.output import line, print_json, table, when
+from daytwo.cli.session import seconds, session
+from daytwo.core.errors import ExitCode
+
+prune = make("Remove snapshots that no rule keeps.")
+
+
+@prune.command()
+def run(
+    backup: Annotated[str | None, typer.Argument(help="Which backup; all when absent.")] = None,
+    config: ConfigOption = None,
+    repository: RepositoryOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print every snapshot with its reason, remove nothing.")
+    ] = False,
+    trust_clock: Annotated[bool, typer.Option("--trust-clock", help="Remove although the times are in doubt.")] = False,
+    wait: WaitOption = "10m",
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Remove snapshots that no rule keeps. Prints every snapshot with the reason why it stays or goes."""
+    from secrets import token_hex
+
+    from daytwo.protect.prune import apply_retention, plan_retention
+
+    with session(config, as_json=json, quiet=quiet) as app, app.look("prune") as work:
+        names = [app.backup_name(backup)] if backup else list(app.config.backups)
+        wanted = [
+            (name, target)
+            for name in names
+            for target in (
+                [repository] if repository else (app.config.backups[name].to or list(app.bench.repositories))
+            )
+        ]
+        plans = [plan_retention(app.bench, target, name, work, trust_clock=trust_clock) for name, target in wanted]
+        removed: list[str] = []
+        if not dry_run:
+            with app.exclusive(f"prune-{token_hex(4)}", "prune", seconds(wait, "--wait")):
+                for name, target in wanted:
+                    removed += apply_retention(app.bench, target, name, work, trust_clock=trust_clock)
+    if json:
+        print_json(
+            [
+                {
+                    "repository": one.repository,
+                    "backup": one.backup,
+                    "doubt": one.retention.doubt,
+                    "decisions": [
+                        {"id": d.candidate.id, "at": d.candidate.at, "kept": d.kept, "reasons": d.reasons}
+                        for d in one.retention.decisions
+                    ],
+                }
+                for one in plans
+            ]
+        )
+    elif not quiet:
+        for one in plans:
+            line(f"{one.backup} in {one.repository}:")
+            rows = [
+                ("keep" if d.kept else "remove", d.candidate.id, when(d.candidate.at), "; ".join(d.reasons))
+                for d in one.retention.decisions
+            ]
+            table(("", "ID", "TAKEN", "WHY"), rows)
+            if one.retention.doubt:
+                line(f"Nothing is removed: {one.retention.doubt}")
+        if not dry_run:
+            line(f"Removed {len(removed)}." if removed else "Nothing to remove.")
+    return ExitCode.OK

@@ -1,0 +1,159 @@
+"""`daytwo restore`."""
+
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from daytwo.app import App, confirm_name
+from daytwo.cli.options import ConfigOption, JsonOption, KeyOption, QuietOption, RepositoryOption, WaitOption, make
+from daytwo.cli.output import line, print_json, size, took, when
+from daytwo.cli.session import seconds, session
+from daytwo.core.errors import ExitCode, RefusedError, UsageError
+from daytwo.core.manifest import Snapshot
+from daytwo.core.run import Run
+from daytwo.core.schedule import zone_of
+from daytwo.protect.restore import RestorePlan, RestoreResult, choose, make_plan, places
+
+restore = make("Bring data back, in place or somewhere else.")
+
+
+@restore.command()
+def run(
+    wanted: Annotated[
+        str, typer.Argument(metavar="ID", help="A snapshot's id, the beginning of one, or latest.")
+    ] = "latest",
+    config: ConfigOption = None,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", "-s", help="Only this service (repeatable).")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only this table or path of one service (repeatable).")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", help="The newest snapshot before this time, such as 2026-11-20T18:00.")
+    ] = None,
+    into: Annotated[
+        list[str] | None,
+        typer.Option("--into", help="Another place: service.setting=value, such as db.database=copy (repeatable)."),
+    ] = None,
+    repository: RepositoryOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    no_safety: Annotated[
+        bool, typer.Option("--no-safety", help="Take no safety snapshot of what is there now.")
+    ] = False,
+    accept_other_target: Annotated[
+        bool, typer.Option("--accept-other-target", help="Write although this is not the place the snapshot came from.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written where, and do nothing.")
+    ] = False,
+    key: KeyOption = None,
+    wait: WaitOption = "10m",
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Bring data back.
+
+    Everything is restored beside the live data first and compared with the manifest; only then is it put in use by
+    renaming, and what was there is kept until you drop it. Without --into a safety snapshot is taken first.
+    """
+    from daytwo.protect.places import parse_into, services_into
+
+    with session(config, as_json=json, quiet=quiet, key=key) as app:
+        with app.look("restore") as look:
+            moment = _moment(before, app) if before else None
+            snapshot = choose(app.snapshots(look, repository), wanted, moment)
+            elsewhere = parse_into(into or [])
+            plan = make_plan(
+                snapshot,
+                services_into(app.bench, elsewhere),
+                only_services=service or (),
+                only=only or (),
+                into=elsewhere,
+                safety=not no_safety,
+                accept_other=accept_other_target,
+            )
+            shown = _describe(app, plan, snapshot, look)
+        if dry_run:
+            print_json({"plan": plan, "places": shown}) if json else _show(app, plan, snapshot, shown)
+            return ExitCode.OK
+        if not yes:
+            if json or not sys.stdin.isatty():
+                raise RefusedError("a restore needs a confirmation", hint="Add --yes when no person is there to ask")
+            _show(app, plan, snapshot, shown)
+            _ask(app, plan)
+        text = app.durable(
+            "restore", snapshot.id, "restore:restore", plan.run, plan.model_dump_json(), seconds(wait, "--wait")
+        )
+        result = RestoreResult.model_validate_json(text)
+    if json:
+        print_json(result)
+    elif not quiet:
+        _tell(result)
+    return ExitCode.OK
+
+
+def _moment(text: str, app: App) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--before {text} is not a time", hint="Write it like 2026-11-20T18:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone_of(app.config.timezone))
+
+
+def _describe(app: App, plan: RestorePlan, snapshot: Snapshot, run: Run) -> list[dict[str, str]]:
+    return [
+        {
+            "component": name,
+            "from": source.label,
+            "to": there.label,
+            "holds": there.holds,
+            "same place": "yes" if source.id == there.id else "no" if source.id and there.id else "unknown",
+        }
+        for name, (source, there) in places(app.bench, plan, snapshot, run).items()
+    ]
+
+
+def _show(app: App, plan: RestorePlan, snapshot: Snapshot, shown: list[dict[str, str]]) -> None:
+    line(
+        f"Restore of snapshot {snapshot.id}, taken {when(snapshot.at)} ({size(snapshot.manifest.size)}, {snapshot.level}),"
+    )
+    line(f"from {snapshot.repository}, to {app.config.app} ({app.config.environment}):")
+    for one in shown:
+        line(f"  {one['component']}")
+        line(f"    to    {one['to']}, which now holds {one['holds']}")
+        if one["same place"] == "no":
+            line(f"    NOTE  it came from another place: {one['from']}")
+    for item in plan.only:
+        line(f"  only {item}")
+    line("A safety snapshot of what is there is taken first." if plan.safety else "No safety snapshot is taken.")
+    line("What is there now is kept beside until you drop it.")
+
+
+def _ask(app: App, plan: RestorePlan) -> None:
+    """Have a person type the app's name before live data is replaced.
+
+    Raises:
+        RefusedError: something else was typed.
+    """
+    name = confirm_name(app.config)
+    typed = input(f"Type {name} to go on: " if plan.in_place else "Go on? Type yes: ").strip()
+    if typed != (name if plan.in_place else "yes"):
+        raise RefusedError("not confirmed; nothing was done")
+
+
+def _tell(result: RestoreResult) -> None:
+    line(f"Restored snapshot {result.snapshot} of {when(result.at)} in {took(result.seconds)}")
+    for part in result.parts:
+        line(f"  {part.component}: {part.now}")
+        if part.compared:
+            line(f"    {len(part.counts)} counts compared with the manifest, all equal")
+        if part.kept:
+            line(f"    before: {part.kept}")
+            line(f"    drop it with: {part.drop}")
+    for warning in result.warnings:
+        line(f"  warning: {warning}")
+    if result.safety:
+        line(f"  safety snapshot of what was there: {result.safety}")

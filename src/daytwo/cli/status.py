@@ -1,0 +1,40 @@
+"""`daytwo status`: answers from the state alone, fast enough to be typed without thinking."""
+
+from datetime import UTC, datetime
+
+from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, make
+from daytwo.core.errors import ExitCode
+
+status = make("Is everything protected? What ran last, what is due.")
+
+
+@status.command()
+def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> int:
+    """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
+    from daytwo.config import load
+    from daytwo.ledger.glance import glance
+    from daytwo.protect.status import Health, assess
+    from daytwo.store.url import StateUrl
+
+    loaded = load(config)
+    now = datetime.now(UTC)
+    seen = glance(StateUrl.of(loaded), loaded.app, loaded.environment)
+    stands = assess(loaded.backups, loaded.timezone, seen, now)
+    if json:
+        from daytwo.cli.output import print_json
+
+        print_json(
+            {
+                "app": loaded.app,
+                "environment": loaded.environment,
+                "now": now,
+                "backups": [vars(one) for one in stands],
+                "runs": [vars(one) for one in seen.runs[:10]],
+            }
+        )
+    elif not quiet or any(one.health not in (Health.OK, Health.RUNNING) for one in stands):
+        from daytwo.cli.status_text import tell
+
+        tell(loaded.app, loaded.environment, stands, seen, now)
+    good = stands and all(one.health in (Health.OK, Health.RUNNING) for one in stands)
+    return ExitCode.OK if good else ExitCode.FAILED

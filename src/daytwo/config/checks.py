@@ -1,0 +1,214 @@
+"""What must hold between the blocks of a configuration: names exist, secrets can be encrypted, nothing swallows itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path as File
+from typing import Any
+
+from daytwo.config.models import Backup, Hook
+from daytwo.config.problems import nearest
+from daytwo.config.validate import Parts
+from daytwo.core.errors import DaytwoError
+from daytwo.core.registry import service_class
+from daytwo.core.service import Component, Place, Service, ServiceSettings
+
+_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
+
+
+def cross_check(parts: Parts, place: Place) -> None:
+    """Add the mistakes that only show when blocks are looked at together.
+
+    Args:
+        parts: the blocks; mistakes are added to it.
+        place: where the file is.
+    """
+    components = {name: _components(parts, name, place) for name in parts.services}
+    _recipients(parts)
+    _component_names(parts, components)
+    _secrets_have_readers(parts, components)
+    _copies(parts)
+    _passwords_in_addresses(parts)
+    for name, backup in parts.backups.items():
+        _backup_names(parts, name, backup, components)
+        _hooks(parts, name, backup)
+        _stops(parts, name, backup)
+        _not_into_itself(parts, name, backup, place)
+
+
+def _components(parts: Parts, name: str, place: Place) -> tuple[Component, ...] | None:
+    """What a service's backup holds; None where that cannot be told without its settings being right."""
+    settings = parts.services[name]
+    try:
+        service: Service[ServiceSettings] = service_class(settings.kind)(name, settings, place)
+        return service.components()
+    except DaytwoError as error:
+        parts.problem(f"{error.what}. {error.hint}".removesuffix(". "), "services", name, key=True)
+        return None
+
+
+def _recipients(parts: Parts) -> None:
+    from daytwo.core.crypt import check_recipient
+
+    for index, text in enumerate(_listed(parts, "recovery", "recipients")):
+        where = ("recovery", "recipients", index)
+        if not isinstance(text, str):
+            continue
+        if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
+            parts.problem(
+                "this is a secret key, and this file is no place for it: put its public key (age1...) here, and make a "
+                "new key if anyone else may have read the file", *where,
+            )  # fmt: skip
+            continue
+        try:
+            check_recipient(text)
+        except DaytwoError as error:
+            parts.problem(f"{error.what}; {error.hint}".removesuffix("; "), *where)
+
+
+def _component_names(parts: Parts, components: Mapping[str, tuple[Component, ...] | None]) -> None:
+    owner: dict[str, str] = {}
+    for service, found in components.items():
+        for component in found or ():
+            if component.name in owner and owner[component.name] != service:
+                parts.problem(
+                    f"its {component.name} has the same name in a snapshot as that of services.{owner[component.name]}; "
+                    "rename one of the two services", "services", service, key=True,
+                )  # fmt: skip
+            owner.setdefault(component.name, service)
+
+
+def _secrets_have_readers(parts: Parts, components: Mapping[str, tuple[Component, ...] | None]) -> None:
+    if list(_listed(parts, "recovery", "recipients")):
+        return
+    for service, found in components.items():
+        if any(component.secret for component in found or ()) or parts.services[service].secret:
+            parts.problem(
+                "its data is secret, and nobody could read it: add `recovery: {recipients: [age1...]}`; "
+                "`daytwo keys new` makes a key", "services", service, key=True,
+            )  # fmt: skip
+
+
+def _copies(parts: Parts) -> None:
+    names = parts.names("repositories")
+    for name, settings in parts.repositories.items():
+        copied = getattr(settings, "copy_of", None)
+        where = ("repositories", name, "copy_of")
+        if copied is None:
+            continue
+        if copied == name:
+            parts.problem("a repository cannot be a copy of itself", *where)
+        elif copied not in names:
+            parts.problem(f"there is no repository {copied}; {nearest(copied, names)}", *where)
+        elif copied in parts.repositories and getattr(parts.repositories[copied], "copy_of", None):
+            parts.problem(f"{copied} is a copy itself; name the one that it copies", *where)
+
+
+def _passwords_in_addresses(parts: Parts) -> None:
+    for section, blocks in (("services", parts.services), ("repositories", parts.repositories)):
+        for name in blocks:
+            for path, text in _texts(parts.document.data[section][name], (section, name)):
+                if _PASSWORD_IN_URL.match(text):
+                    parts.problem(
+                        "an address with a password in it does not belong in this file: leave the password out and "
+                        "refer to it with {env: NAME}, {file: PATH} or {command: [..]}", *path,
+                    )  # fmt: skip
+
+
+def _backup_names(
+    parts: Parts, name: str, backup: Backup, components: Mapping[str, tuple[Component, ...] | None]
+) -> None:
+    for index, service in enumerate(backup.services or ()):
+        where = _item(parts, ("backups", name, "services"), index)
+        if service not in parts.names("services"):
+            parts.problem(f"there is no service {service}; {nearest(service, parts.names('services'))}", *where)
+        elif components.get(service) == ():
+            parts.problem(f"the service {service} holds no data to back up", *where)
+        elif service in (backup.services or ())[:index]:
+            parts.problem(f"{service} is named twice", *where)
+    for index, repository in enumerate(backup.to or ()):
+        where = _item(parts, ("backups", name, "to"), index)
+        if repository not in parts.names("repositories"):
+            parts.problem(
+                f"there is no repository {repository}; {nearest(repository, parts.names('repositories'))}", *where
+            )
+        elif repository in (backup.to or ())[:index]:
+            parts.problem(f"{repository} is named twice", *where)
+        copied = getattr(parts.repositories.get(repository), "copy_of", None)
+        if copied and copied not in (backup.to or ()):
+            parts.problem(f"{repository} is a copy of {copied}, which this backup does not write to", *where)
+    if not parts.names("repositories"):
+        parts.problem("has nowhere to go: there are no repositories", "backups", name, key=True)
+
+
+def _hooks(parts: Parts, name: str, backup: Backup) -> None:
+    moments: dict[str, tuple[Hook, ...]] = {
+        "before": backup.before, "after": backup.after, "on_failure": backup.on_failure
+    }  # fmt: skip
+    for moment, hooks in moments.items():
+        for index, hook in enumerate(hooks):
+            if hook.service is not None and hook.service not in parts.names("services"):
+                where = (*_item(parts, ("backups", name, moment), index), "service")
+                parts.problem(
+                    f"there is no service {hook.service}; {nearest(hook.service, parts.names('services'))}", *where
+                )
+
+
+def _stops(parts: Parts, name: str, backup: Backup) -> None:
+    for index, stopped in enumerate(backup.stop):
+        service = parts.services.get(stopped)
+        if service is not None and service.container is None:
+            where = _item(parts, ("backups", name, "stop"), index)
+            parts.problem(f"the service {stopped} is in no container that could be stopped", *where)
+
+
+def _not_into_itself(parts: Parts, name: str, backup: Backup, place: Place) -> None:
+    """A backup that stores into a folder it reads would hold itself, twice as large every night."""
+    for service in backup.services or tuple(parts.services):
+        source = parts.services.get(service)
+        folder = getattr(source, "path", None)
+        if source is None or folder is None or source.container or source.ssh:
+            continue
+        inside = File(_resolved(place, folder))
+        for repository in backup.to or tuple(parts.repositories):
+            path = getattr(parts.repositories.get(repository), "path", None)
+            if path is None:
+                continue
+            target = File(_resolved(place, path))
+            if target.is_relative_to(inside) and not _excluded(source, target.relative_to(inside)):
+                parts.problem(
+                    f"stores inside {folder}, which backup {name} reads as service {service}: choose another folder, or "
+                    "exclude it there", "repositories", repository, "path",
+                )  # fmt: skip
+
+
+def _excluded(source: ServiceSettings, path: File) -> bool:
+    patterns = [str(one).strip("/").removesuffix("/**") for one in getattr(source, "exclude", ())]
+    parents = [str(one) for one in (path, *path.parents) if str(one) != "."]
+    return any(fnmatch(one, pattern) or fnmatch(File(one).name, pattern) for one in parents for pattern in patterns)
+
+
+def _resolved(place: Place, path: object) -> File:
+    return place.path(str(path)).resolve()
+
+
+def _listed(parts: Parts, section: str, key: str) -> Iterator[Any]:
+    block = parts.document.data.get(section) if isinstance(parts.document.data, Mapping) else None
+    values = block.get(key) if isinstance(block, Mapping) else None
+    yield from [values] if isinstance(values, str) else values if isinstance(values, list) else []
+
+
+def _item(parts: Parts, path: tuple[str | int, ...], index: int) -> tuple[str | int, ...]:
+    """The place of an entry of a list that may have been written without the list around it."""
+    return (*path, index) if (*path, index) in parts.document.values else path
+
+
+def _texts(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _texts(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _texts(value, (*path, index))

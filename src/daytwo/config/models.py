@@ -1,0 +1,304 @@
+"""What a `daytwo.yaml` holds: the models that validate it, describe it to editors and document it."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    SerializeAsAny,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from daytwo.config.zone import host_zone
+from daytwo.core.repository import RepositorySettings
+from daytwo.core.schedule import Cron, zone_of
+from daytwo.core.secrets import SecretRef
+from daytwo.core.service import Place, ServiceSettings
+from daytwo.core.units import Duration, Size
+
+SHELL_WORDS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1", "&>"})
+"""Words that only a shell understands."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""A name that is also part of file names."""
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _listed(value: object) -> object:
+    """One of something may be written without the list around it."""
+    return [value] if isinstance(value, str) else value
+
+
+def _positive(value: Duration) -> Duration:
+    if value <= 0:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Span = Annotated[Duration, AfterValidator(_positive)]
+
+
+class Hook(_Model):
+    """A command that is run around a backup: an argv list, a line that is split into one, or a map."""
+
+    run: tuple[str, ...] = Field(min_length=1, description="program and arguments; no shell reads them")
+    service: str | None = Field(default=None, description="the service whose target it runs in; this host when absent")
+    timeout: Span = Field(default=Duration(600), description="how long it may take")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: object) -> object:
+        if isinstance(value, str | list | tuple):
+            value = {"run": value}
+        if isinstance(value, Mapping) and isinstance(value.get("run"), str):
+            return {**value, "run": _split(value["run"])}
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(schema))
+        words: JsonSchemaValue = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        line: JsonSchemaValue = {"type": "string", "minLength": 1}
+        whole["properties"]["run"] = {**whole["properties"]["run"], "anyOf": [words, line]}
+        for key in ("type", "items", "minItems"):
+            whole["properties"]["run"].pop(key, None)
+        return {"anyOf": [words, line, whole], "description": whole.get("description", "")}
+
+
+def _split(line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ValueError(f"a quote is not closed ({str(error).lower()})") from None
+    for word in words:
+        if word in SHELL_WORDS:
+            raise ValueError(f"no shell reads this, so `{word}` means nothing; write [sh, -c, '...'] to use one")
+    return words
+
+
+def _hooks(value: object) -> object:
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+Hooks = Annotated[tuple[Hook, ...], BeforeValidator(_hooks)]
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("write an http:// or https:// address")
+    return value
+
+
+PingUrl = Annotated[
+    Annotated[str, AfterValidator(_web_address), Tag("address")] | Annotated[SecretRef, Tag("reference")],
+    Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
+]
+"""An address that is pinged. It is as good as a password, so it may be a reference."""
+
+Event = Literal["start", "success", "failure"]
+
+
+@dataclass(frozen=True)
+class PingTarget:
+    """What to request for one event: an address and what is appended to its path."""
+
+    address: str | SecretRef
+    suffix: str = ""
+
+
+class Ping(_Model):
+    """Addresses that are requested when a backup starts, succeeds and fails, as heartbeat services want it."""
+
+    url: PingUrl | None = Field(
+        default=None, description="base address as healthchecks.io has it: /start and /fail are appended"
+    )
+    start: PingUrl | None = Field(default=None, description="address for the start, instead of url with /start")
+    success: PingUrl | None = Field(default=None, description="address for success, instead of url")
+    failure: PingUrl | None = Field(default=None, description="address for failure, instead of url with /fail")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: object) -> object:
+        references = set(SecretRef.model_fields)
+        if isinstance(value, str | SecretRef) or (isinstance(value, Mapping) and set(value) & references):
+            return {"url": value}
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.url or self.start or self.success or self.failure):
+            raise ValueError("give an address")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(schema))
+        url = next(one for one in whole["properties"]["url"]["anyOf"] if one.get("type") != "null")
+        return {"anyOf": [url, whole], "description": whole.get("description", "")}
+
+    def target(self, event: Event) -> PingTarget | None:
+        """What to request for an event, or None where nothing is."""
+        own = getattr(self, event)
+        if own is not None:
+            return PingTarget(own)
+        if self.url is None:
+            return None
+        return PingTarget(self.url, {"start": "/start", "success": "", "failure": "/fail"}[event])
+
+
+class Keep(_Model):
+    """How many snapshots are kept. A snapshot that any of the rules keeps stays."""
+
+    last: Count | None = Field(default=None, description="the newest so many")
+    hourly: Count | None = Field(default=None, description="the newest of each of the last so many hours with one")
+    daily: Count | None = Field(default=None, description="the newest of each of the last so many days with one")
+    weekly: Count | None = Field(default=None, description="the newest of each of the last so many weeks with one")
+    monthly: Count | None = Field(default=None, description="the newest of each of the last so many months with one")
+    yearly: Count | None = Field(default=None, description="the newest of each of the last so many years with one")
+    within: Span | None = Field(default=None, description="all that are younger than this")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("say how many to keep, for instance `last: 7`; leave `keep` out to keep everything")
+        return self
+
+
+class Backup(_Model):
+    """Which services are backed up, when, to where, and how long it is kept."""
+
+    services: Names | None = Field(
+        default=None, min_length=1, description="what is backed up; every service that holds data when absent"
+    )
+    at: Cron | None = Field(default=None, description="when: a cron expression, for instance `0 3 * * *`; by hand only when absent")  # noqa: E501
+    to: Names | None = Field(default=None, min_length=1, description="repositories; all of them when absent")
+    keep: Keep | None = Field(default=None, description="how many snapshots are kept; everything when absent")
+    before: Hooks = Field(default=(), description="commands to run first; a failure stops the backup")
+    after: Hooks = Field(default=(), description="commands to run when the snapshot is stored")
+    on_failure: Hooks = Field(default=(), description="commands to run when the backup has failed")
+    stop: Names = Field(
+        default=(),
+        description="containers, or services whose container is stopped during the dump and put back as it was",
+    )
+    ping: Ping | None = Field(default=None, description="addresses of a heartbeat service to request")
+    timeout: Span = Field(default=Duration(6 * 3600), description="how long it may take before it is stopped")
+    parallel: Count = Field(default=4, description="how many components are dumped side by side")
+    floor: Size = Field(default=Size(500_000_000), description="space that stays free in each local repository")
+    verify: bool = Field(default=False, description="after storing, read every component with its engine's own tool")
+    missed_after: Span | None = Field(
+        default=None, description="how late a backup may be before it counts as missed"
+    )
+
+
+class Recovery(_Model):
+    """Who can read what is encrypted."""
+
+    recipients: Names = Field(
+        default=(), description="age public keys (age1...); `daytwo init` writes the first and shows its secret key once"
+    )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a configuration came from.
+
+    Args:
+        path: the file.
+        fingerprint: SHA-256 of the merged content, in hexadecimal.
+        sources: what was read: the file, and recipes as `recipe NAME`.
+    """
+
+    path: Path
+    fingerprint: str
+    sources: tuple[str, ...] = field(default=())
+
+
+def _known_zone(value: str) -> str:
+    zone_of(value)
+    return value
+
+
+class Config(_Model):
+    """One app in one environment: what is in its `daytwo.yaml`, with recipes merged under it."""
+
+    app: Slug = Field(description="the app's name: lower-case letters, digits, `-` and `_`")
+    environment: Slug = Field(default="production", description="which of the app's installations this is")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default_factory=host_zone, description="IANA zone of all times in this file; the host's when absent"
+    )
+    extends: Names = Field(default=(), description="packaged recipes, or files, that are merged under this file")
+    services: dict[Name, SerializeAsAny[ServiceSettings]] = Field(
+        min_length=1, description="the app's parts and holders of data, by name"
+    )
+    recovery: Recovery = Field(default=Recovery(), description="who can read what is encrypted")
+    repositories: dict[Name, SerializeAsAny[RepositorySettings]] = Field(
+        default={}, description="where snapshots live, by name"
+    )
+    backups: dict[Name, Backup] = Field(default={}, description="what is backed up when and to where, by name")
+    state: Annotated[
+        Annotated[str, Tag("address")] | Annotated[SecretRef, Tag("reference")],
+        Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
+    ] = Field(
+        default=".daytwo/state.db",
+        description="where runs are recorded: a SQLite file, or a reference to a postgresql:// address",
+    )
+
+    _origin: Origin = PrivateAttr(default=Origin(Path("daytwo.yaml"), ""))
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from."""
+        return self._origin
+
+    @property
+    def path(self) -> Path:
+        """The file, absolute."""
+        return self._origin.path
+
+    @property
+    def folder(self) -> Path:
+        """The file's folder; relative paths begin there."""
+        return self._origin.path.parent
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the merged content, in hexadecimal: the same for the same meaning, whatever the layout."""
+        return self._origin.fingerprint
+
+    @property
+    def place(self) -> Place:
+        """What plug-ins may know of it."""
+        return Place(folder=self.folder, app=self.app, environment=self.environment)
+
+    def of(self, origin: Origin) -> Self:
+        """The same configuration, with where it came from. Only for `load`."""
+        made = self.model_copy()
+        made._origin = origin
+        return made
+
+
+__all__ = [
+    "Backup", "Config", "Event", "Hook", "Keep", "Origin", "Ping", "PingTarget", "Recovery",
+]  # fmt: skip

@@ -1,0 +1,70 @@
+"""The JSON Schema of the configuration file, by which editors complete and check it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from daytwo.config.models import Config
+from daytwo.config.recipes import packaged
+from daytwo.core.registry import kinds, repository_class, service_class
+
+Json = dict[str, Any]
+
+
+def schema() -> Json:
+    """The schema, with every kind of service and repository that is installed.
+
+    Nothing inside a service or repository is required by it, and `null` is allowed for any: a recipe may bring the rest,
+    and `null` takes away what it brings. `daytwo config check` knows the merged whole.
+    """
+    whole = Config.model_json_schema(mode="validation")
+    definitions: Json = whole.setdefault("$defs", {})
+    for name, section, model_of in (
+        ("ServiceSettings", "services", lambda kind: (service_class(kind).Settings, service_class(kind).summary)),
+        ("RepositorySettings", "repositories", lambda kind: (repository_class(kind).Settings, repository_class(kind).summary)),
+    ):  # fmt: skip
+        definitions[name] = _by_kind(section, model_of, definitions)
+    for section in ("services", "repositories", "backups"):
+        block = whole["properties"][section]
+        block["additionalProperties"] = {"anyOf": [block["additionalProperties"], {"type": "null"}]}
+        block.pop("minProperties", None)
+    whole["required"] = ["app"]
+    names = [{"enum": list(packaged())}, {"type": "string", "pattern": r"/|\.ya?ml$"}]
+    whole["properties"]["extends"]["items"] = {"anyOf": names}
+    for many in _lists_of_names(whole):
+        many["anyOf"] = [{"type": "string"}, {"type": "array", "items": many.pop("items")}]
+        many.pop("type", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "daytwo.yaml"} | whole | {
+        "title": "daytwo.yaml"
+    }  # fmt: skip
+
+
+def _by_kind(section: str, model_of: Callable[[str], tuple[type[BaseModel], str]], definitions: Json) -> Json:
+    rules = []
+    for kind in kinds(section):
+        model, summary = model_of(kind)
+        reference = f"{section}.{kind}"
+        own = model.model_json_schema(ref_template=f"#/$defs/{reference}.{{model}}")
+        for inner, definition in own.pop("$defs", {}).items():
+            definitions[f"{reference}.{inner}"] = definition
+        own.pop("required", None)
+        own["description"] = summary
+        definitions[reference] = own
+        rules.append(
+            {
+                "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+                "then": {"$ref": f"#/$defs/{reference}"},
+            }
+        )
+    kind_names = {"enum": list(kinds(section)), "description": "what sort it is"}
+    return {"type": "object", "properties": {"kind": kind_names}, "allOf": rules}
+
+
+def _lists_of_names(whole: Mapping[str, Any]) -> list[Json]:
+    """The settings that take one name without the list around it."""
+    backup, recovery = whole["$defs"]["Backup"]["properties"], whole["$defs"]["Recovery"]["properties"]
+    found = [whole["properties"]["extends"], recovery["recipients"], backup["stop"]]
+    for name in ("services", "to"):
+        found += [one for one in backup[name]["anyOf"] if one.get("type") == "array"]
+    return found

@@ -1,0 +1,67 @@
+"""How Compose puts several files together: overrides, includes and `extends`.
+
+After the Compose specification ("Merge", "Extend", "Include"), for the part that matters to a backup.
+"""
+
+from typing import Any
+
+from daytwo.config.document import Tagged
+
+RESET, OVERRIDE = "!reset", "!override"
+TAGS = frozenset({RESET, OVERRIDE})
+
+_REPLACED = frozenset({"command", "entrypoint", "test"})
+"""Lists that are replaced, not added to."""
+
+
+def merged(under: Any, over: Any, path: tuple[str, ...] = ()) -> Any:
+    """Two trees as one, as `docker compose -f under -f over` sees them."""
+    if isinstance(over, Tagged):
+        return None if over.tag == RESET else over.value
+    if isinstance(under, dict) and isinstance(over, dict):
+        out = dict(under)
+        for key, value in over.items():
+            out[key] = merged(under[key], value, (*path, key)) if key in under else untagged(value)
+        return out
+    if isinstance(under, list) and isinstance(over, list) and (not path or path[-1] not in _REPLACED):
+        if path[-1:] == ("volumes",):
+            return _by_target(under, over)
+        return [*under, *[one for one in over if one not in under]]
+    return over if over is not None else under
+
+
+def untagged(data: Any) -> Any:
+    """A tree without tags: what is reset is nothing, what overrides is itself."""
+    if isinstance(data, Tagged):
+        return None if data.tag == RESET else untagged(data.value)
+    if isinstance(data, dict):
+        return {key: untagged(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [untagged(value) for value in data]
+    return data
+
+
+def normalised(service: dict[str, Any]) -> dict[str, Any]:
+    """A service whose settings that can be lists or maps are maps, so that they merge by name."""
+    out = dict(service)
+    for key in ("environment", "labels"):
+        if isinstance(out.get(key), list):
+            pairs = [str(one).partition("=") for one in out[key]]
+            out[key] = {name: value if mark else None for name, mark, value in pairs}
+    for key in ("env_file", "profiles"):
+        if isinstance(out.get(key), str):
+            out[key] = [out[key]]
+    return out
+
+
+def _by_target(under: list[Any], over: list[Any]) -> list[Any]:
+    targets = {target_of(one) for one in over}
+    return [*[one for one in under if target_of(one) not in targets], *over]
+
+
+def target_of(mount: Any) -> str:
+    """The path inside the container of a volume in the short or the long form."""
+    if isinstance(mount, dict):
+        return str(mount.get("target", "")).rstrip("/") or "/"
+    parts = str(mount).split(":")
+    return (parts[0] if len(parts) == 1 else parts[1]).rstrip("/") or "/"

@@ -1,0 +1,100 @@
+"""A quick look at the state, for `daytwo status`: no migrations, no locks, and on SQLite nothing but the standard library."""
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from daytwo.core.errors import RefusedError
+from daytwo.store.url import StateUrl
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """A run, as far as a glance needs it."""
+
+    id: str
+    kind: str
+    subject: str
+    owner: str
+    begun: datetime
+    ended: datetime | None
+    outcome: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class SeenSnapshot:
+    """A snapshot in a repository, as it was last seen."""
+
+    id: str
+    repository: str
+    backup: str
+    at: datetime
+    size: int
+    level: str
+    safety: bool
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the state knows of an app: its newest runs and its snapshots, newest first."""
+
+    runs: tuple[SeenRun, ...] = ()
+    snapshots: tuple[SeenSnapshot, ...] = ()
+
+
+_RUNS = (
+    "select id, kind, subject, owner, begun, ended, outcome, summary from runs"
+    " where app = {0} and environment = {0} order by begun desc limit 50"
+)
+_SNAPSHOTS = (
+    "select id, repository, backup, at, size, level, safety from snapshots"
+    " where app = {0} and environment = {0} order by at desc"
+)
+
+
+def glance(url: StateUrl, app: str, environment: str) -> Glance:
+    """Read what is known of an app; nothing when there is no state yet.
+
+    Raises:
+        RefusedError: there is a state and it cannot be read.
+    """
+    if url.is_sqlite and not url.file.exists():
+        return Glance()
+    try:
+        runs, snapshots = (_from_sqlite if url.is_sqlite else _from_postgres)(url, (app, environment))
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            return Glance()
+        raise RefusedError(
+            f"the state {url.file} cannot be read: {error}", hint="Check the file and its rights"
+        ) from None
+    return Glance(
+        tuple(SeenRun(*row[:4], _time(row[4]), _time(row[5]) if row[5] else None, *row[6:]) for row in runs),
+        tuple(SeenSnapshot(*row[:3], _time(row[3]), *row[4:6], bool(row[6])) for row in snapshots),
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
+    with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
+        return tuple(connection.execute(query.format("?"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))  # type: ignore[return-value]
+
+
+def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
+    import psycopg
+
+    try:
+        with psycopg.connect(url.text, connect_timeout=5) as connection:
+            return tuple(connection.execute(query.format("%s"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))  # type: ignore[return-value]
+    except psycopg.errors.UndefinedTable:
+        return (), ()
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise RefusedError(f"the state cannot be read: {said}", hint="Check the database of `state`") from None

@@ -1,0 +1,134 @@
+"""A snapshot on its way into a restic repository."""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from daytwo.core.errors import BusyError, DaytwoError, IntegrityError
+from daytwo.core.manifest import ComponentRecord, Manifest
+from daytwo.core.repository import Writer
+from daytwo.core.run import Run
+from daytwo.core.service import Dump, Tree
+from daytwo.repositories.restic import layout, messages
+from daytwo.repositories.restic.backup import Taken, take_stream, take_tree
+from daytwo.repositories.restic.layout import Location, Stored
+from daytwo.repositories.restic.locks import break_stale
+from daytwo.repositories.restic.memory import Memory
+from daytwo.repositories.restic.messages import Found
+from daytwo.repositories.restic.program import Program
+from daytwo.repositories.restic.readback import LocalReadBack, ReadBack, RemoteReadBack, Whole
+from daytwo.repositories.restic.removal import forget_or_owe
+from daytwo.repositories.restic.settings import local_folder
+
+CLEANING_SECONDS = 300
+PATIENCE = 20.0
+_HINT = "Nothing of it is visible; run the backup again"
+
+
+class ResticWriter(Writer):
+    """A snapshot being written: one restic for each component, side by side.
+
+    Args:
+        program: restic.
+        memory: what is remembered of the repository.
+        snapshot_id: the snapshot's id.
+        run: the backup's run.
+    """
+
+    def __init__(self, program: Program, memory: Memory, snapshot_id: str, run: Run) -> None:
+        self._program = program
+        self._memory = memory
+        self._id = snapshot_id
+        self._run = run
+        self._lock = threading.Lock()
+        self._taken: dict[str, Taken] = {}
+        self._touched = False
+        self._published = False
+        folder = local_folder(program.settings, program.place)
+        self._read_back: ReadBack = (
+            RemoteReadBack(program, run) if folder is None else LocalReadBack(folder, program.where, run)
+        )
+
+    def put(self, component: str, dump: Dump) -> None:
+        """Take one component's bytes; a folder is read by its path."""
+        tags = layout.component_tags(self._program.place, self._id, self._run.id, component)
+        self._touched = True
+        try:
+            if isinstance(dump, Tree):
+                taken = take_tree(self._program, self._run, component, tags, dump)
+            else:
+                taken = take_stream(self._program, self._run, component, tags, iter(dump.chunks()))
+        except BaseException:
+            self._clean_locks()
+            raise
+        with self._lock:
+            self._taken[component] = taken
+            self._read_back.note()
+
+    def finish(self, manifest: Manifest) -> Manifest:
+        """Read back what is new, and look that restic finds all of it.
+
+        Raises:
+            IntegrityError: what was read is not what was written.
+        """
+        names = {record.stored_name: record for record in manifest.components}
+        for name, record in names.items():
+            self._same_size(name, record)
+        with ThreadPoolExecutor(2, "finish") as pool:
+            listing = pool.submit(self._listing)
+            reading = pool.submit(self._check_files, names)
+            found = listing.result()
+            reading.result()
+        ours = [one for one in found if one.tag("snapshot") == self._id]
+        location = Location(components={name: self._stored(name, ours) for name in names})
+        wanted = {one.restic for one in location.components.values()}
+        strays = [one.id for one in ours if one.id not in wanted]
+        forget_or_owe(self._program, self._memory, strays, self._run, PATIENCE)
+        newest = max((layout.sequence_of(one) for one in found if one not in ours), default=0)
+        components = tuple(self._recorded(record) for record in manifest.components)
+        return manifest.located(location.note()).model_copy(
+            update={"sequence": newest + 1, "components": components}
+        )
+
+    def publish(self, manifest: Manifest) -> None:
+        """Store the manifest; from then on the snapshot exists. Read back at once, and taken away if that fails."""
+        self._touched = True
+        data = manifest.model_dump_json(indent=1).encode()
+        tags = layout.manifest_tags(self._program.place, manifest)
+        taken = take_stream(self._program, self._run, layout.MANIFEST_FILE, tags, iter((data,)))
+        self._read_back.note()
+        [found] = self._found(taken.restic, manifest)
+        self._read_back.check([found], Whole(len(data), lambda: self._same_manifest(found, data)))
+        self._published = True
+        self._memory.keep(found, manifest)
+
+    def abort(self) -> None:
+        """Leave no trace but unreferenced data, which the next prune removes. Harmless after `publish`."""
+        if self._published or not self._touched:
+            return
+        run = self._cleaner()
+        ids = [one.id for one in self._listing(run) if one.tag("snapshot") == self._id]
+        # The manifest first: what is taken away must be out of sight before it is incomplete.
+        ids.sort(key=lambda id: id not in self._manifests)
+        forget_or_owe(self._program, self._memory, ids, run, PATIENCE)
+        self._touched = False
+
+    def _clean_locks(self) -> None:
+        """A restic that was ended leaves its lock, which would stand in the way of every later prune."""
+        try:
+            break_stale(self._program, self._cleaner())
+        except DaytwoError as error:
+            self._run.warn(f"{self._program.where}: a lock may have stayed behind: {error}")
+
+    def _cleaner(self) -> Run:
+        """The run once more, in case it is cancelled or over time: cleaning up goes on."""
+        return Run(self._run.id, self._run.work, timeout=CLEANING_SECONDS)
+
+    def _listing(self, run: Run | None = None) -> list[Found]:
+        """Everything of this snapshot, and all manifests of the app."""
+        app = layout.app_tags(self._program.place)
+        wanted = layout.select((*app, layout.MANIFEST), (*app, f"snapshot:{layout.quoted(self._id)}"))
+        return messages.found_snapshots(
+            self._program.capture(run or self._run, "snapshots", "--json", "--no-lock", wanted).stdout
+        )

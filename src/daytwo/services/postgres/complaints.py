@@ -1,0 +1,108 @@
+"""What `pg_restore` complains of: harmless, or the end of the restore (F02, F03).
+
+`pg_restore` goes on after an error and ends with code 1, for a missing role as for a missing table. Its complaints are
+read while it runs, and each is judged: the list of harmless ones is short, and what is not on it is real.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_COMPLAINT = re.compile(r"pg_restore: (?:error: |\[[^\]]*\] )(?P<text>.*)")
+_LONGEST = 2000
+"""Characters kept of one complaint: a failed command can be as long as a function's body."""
+_IGNORED = re.compile(r"errors ignored on restore: (\d+)")
+
+_OWNERSHIP = r"(ALTER .* OWNER TO |GRANT |REVOKE |ALTER DEFAULT PRIVILEGES )"
+_HARMLESS = tuple(
+    (re.compile(message), re.compile(command, re.DOTALL))
+    for message, command in (
+        # A newer client sets what an older server does not know, such as transaction_timeout (PostgreSQL 17).
+        (r"unrecognized configuration parameter ", r"SET "),
+        # Roles that were not restored: the data is whole, and belongs to the restoring role.
+        (r'role ".*" does not exist', _OWNERSHIP),
+        (r"must be (a )?member of role |must be able to SET ROLE ", r"ALTER .* OWNER TO "),
+        (r"permission denied to change default privileges", r"ALTER DEFAULT PRIVILEGES "),
+        # What a new database has already.
+        (r'schema "public" already exists', r"CREATE SCHEMA public"),
+        (r'language "plpgsql" already exists|must be owner of language plpgsql', r"(CREATE|ALTER|COMMENT ON).* LANGUAGE "),
+        (r'extension ".*" already exists', r"CREATE EXTENSION "),
+        (r"must be owner of extension ", r"COMMENT ON EXTENSION "),
+        (r"must be owner of schema public", r"(COMMENT ON|ALTER) SCHEMA public"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One error of `pg_restore`.
+
+    Args:
+        text: the message.
+        command: the SQL it was about, cut; empty where it was about something else.
+    """
+
+    text: str
+    command: str = ""
+
+    @property
+    def harmless(self) -> bool:
+        """Whether the data is whole in spite of it."""
+        _, found, message = self.text.partition("could not execute query: ERROR:")
+        return bool(found) and any(
+            said.search(message) and about.match(self.command) for said, about in _HARMLESS
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        what = self.text.removeprefix("could not execute query: ").removeprefix("ERROR:").strip()
+        first = self.command.splitlines()[0] if self.command else ""
+        return f"{what} ({first[:120]})" if first else what
+
+
+class ComplaintReader:
+    """Splits error output into complaints as it arrives, in little memory.
+
+    Attributes:
+        ignored: how many errors `pg_restore` says it ignored.
+        last: the last line that was no complaint.
+    """
+
+    def __init__(self) -> None:
+        self.ignored = 0
+        self.last = ""
+        self._rest = b""
+        self._text = ""
+        self._command: str | None = None
+
+    def feed(self, data: bytes) -> Iterator[Complaint]:
+        """The complaints that are complete with these bytes."""
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()[:_LONGEST]
+        for line in lines:
+            yield from self._line(line.decode("utf-8", "replace"))
+
+    def finish(self) -> Iterator[Complaint]:
+        """The last one."""
+        yield from self._line(self._rest.decode("utf-8", "replace"))
+        yield from self._complete()
+
+    def _line(self, line: str) -> Iterator[Complaint]:
+        if line.startswith("pg_restore: "):
+            yield from self._complete()
+            complaint = _COMPLAINT.match(line)
+            ignored = _IGNORED.search(line)
+            if ignored:
+                self.ignored += int(ignored.group(1))
+            elif complaint and not complaint["text"].startswith(("while ", "from TOC entry")):
+                self._text = complaint["text"][:_LONGEST]
+        elif line.startswith("Command was: ") and self._text:
+            self._command = line.removeprefix("Command was: ")[:_LONGEST]
+        elif self._command is not None:
+            self._command = f"{self._command}\n{line}"[:_LONGEST]
+        elif line.strip():
+            self.last = line.strip()[:_LONGEST]
+
+    def _complete(self) -> Iterator[Complaint]:
+        if self._text:
+            yield Complaint(self._text, self._command or "")
+        self._text, self._command = "", None

@@ -1,0 +1,129 @@
+"""Running `pg_restore`: where the dump is put for it, how it is run, and how its complaints are taken."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from daytwo.core.command import Command, command
+from daytwo.core.errors import CommandError, DaytwoError
+from daytwo.core.process import CHUNK, Process, capture
+from daytwo.core.run import Run
+from daytwo.core.service import Source
+from daytwo.core.target import Target
+
+from .archive import Entry, parse_listing
+from .clients import Client
+from .complaints import Complaint, ComplaintReader
+from .session import Session
+
+_CREATE = 'umask 077; mktemp "${TMPDIR:-/tmp}/daytwo-$1.XXXXXX"'
+_FILL = 'cat >"$1"'
+_MERGED = 'exec "$@" 2>&1'
+"""pg_restore writes nothing but complaints when it restores; as standard output they can be read while it runs."""
+_SECONDS_TO_CLEAN = 120.0
+# pg_restore takes a list of entries from a file only. /dev/stdin would do, but a container's user may not open it.
+_WITH_LIST = """umask 077; list=$(mktemp) || exit; trap 'rm -f "$list"' EXIT; cat >"$list" && "$@" --use-list="$list" """
+
+
+def cleaner(run: Run) -> Run:
+    """The same run for cleaning up, which has to work when the run itself is cancelled or over time."""
+    return Run(run.id, run.work, timeout=_SECONDS_TO_CLEAN)
+
+
+@contextmanager
+def placed(source: Source, target: Target, run: Run, where: str = "") -> Iterator[str]:
+    """A private file with the dump where the tools run: several connections need one they can seek in.
+
+    One copy is made, here or there, and removed in every case (here with the run's folder).
+    """
+    if target.is_local:
+        yield str(source.file())
+        return
+    path = capture(target, command("sh", "-c", _CREATE, "sh", run.id, where=where), run).text
+    try:
+        capture(target, command("sh", "-c", _FILL, "sh", path, where=where), run, stdin=source.chunks())
+        yield path
+    finally:
+        with suppress(DaytwoError):
+            capture(target, command("rm", "-f", path), cleaner(run))
+
+
+def with_list(inner: Command) -> Command:
+    """`pg_restore` for some entries only, whose lines are fed to its standard input (see `as_list`)."""
+    return replace(inner, argv=("sh", "-c", _WITH_LIST, "sh", *inner.argv))
+
+
+def as_list(lines: Iterable[str]) -> bytes:
+    """Entries as `pg_restore --use-list` takes them."""
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def listing_of(target: Target, client: Client, path: str, run: Run) -> tuple[Entry, ...]:
+    """The table of contents of a dump in a file."""
+    return parse_listing(capture(target, command(client.tool("pg_restore"), "--list", path), run).text)
+
+
+def restore_command(session: Session, database: str, path: str, *args: str) -> Command:
+    """`pg_restore` into a database.
+
+    Nothing waits for the disk at each commit: the rename that puts the database in use is written after all of it, and
+    when that is on the disk, so is everything before.
+    """
+    options = session.access.parameters.get("PGOPTIONS", "")
+    options += " -c synchronous_commit=off -c default_transaction_read_only=off"
+    if session.server.superuser:  # others may not, and then complaints in another language are all taken as real
+        options += " -c lc_messages=C"
+    restore = session.access.command(
+        session.client, "pg_restore", "--no-password", f"--dbname={database}", *args, path, database=database,
+        env={"PGOPTIONS": options.strip()},
+    )  # fmt: skip
+    return replace(restore, ok=(0, 1))
+
+
+def restore(
+    session: Session, database: str, path: str, *args: str, only: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Restore into a database, ending at the first real error.
+
+    Args:
+        session: the server.
+        database: where to.
+        path: the dump, where the tools run.
+        args: further arguments of `pg_restore`.
+        only: the lines of the entries to restore; None for all.
+
+    Returns:
+        The harmless complaints, each once, as warnings.
+
+    Raises:
+        CommandError: a complaint that is not harmless, or an end that its complaints do not explain.
+    """
+    reader = ComplaintReader()
+    harmless: dict[str, None] = {}
+    number = 0
+    inner, feed = restore_command(session, database, path, *args), None
+    if only is not None:
+        inner, feed = with_list(inner), as_list(only)
+    inner = replace(inner, argv=("sh", "-c", _MERGED, "sh", *inner.argv))
+    with Process(session.access.target, inner, session.run, stdin=feed) as process:
+        while data := process.stdout.read(CHUNK):
+            session.run.check()
+            for complaint in reader.feed(data):
+                number += 1
+                harmless[_judged(complaint, session)] = None
+        code = process.finish()
+        for complaint in reader.finish():
+            number += 1
+            harmless[_judged(complaint, session)] = None
+    if (code == 0 and number == 0) or (code == 1 and number == reader.ignored > 0):
+        return tuple(harmless)
+    raise CommandError(f"pg_restore ended with code {code}: {reader.last or 'it does not say why'}",
+                       where=session.access.where)  # fmt: skip
+
+
+def _judged(complaint: Complaint, session: Session) -> str:
+    if complaint.harmless:
+        return str(complaint)
+    raise CommandError(f"pg_restore failed: {complaint}", where=session.access.where,
+                       hint="What was restored so far is removed; the data in use is as it was")  # fmt: skip
+

@@ -1,0 +1,232 @@
+"""Restoring some tables into the live database: staged beside it, moved in by one transaction, the old rows kept.
+
+Foreign keys that touch a table are dropped and made again around the move, so that the server itself checks that the
+restored rows fit those that stay; when they do not, nothing has happened. It needs no superuser.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from daytwo.core.errors import CommandError, SourceError, UsageError
+from daytwo.core.process import Process, capture
+from daytwo.core.service import Source, Staged, Swapped
+
+from .access import PSQL, translated
+from .archive import Entry
+from .names import derived, literal, qualified, quote, split_key
+from .reading import find_table
+from .restore import listing_of, placed, restore
+from .session import Session
+from .staging import blueprint, drop, made
+
+_SHAPE = """select json_build_array(a.attname) from pg_attribute a where a.attrelid = to_regclass({table})
+  and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum;"""
+
+_FOREIGN_KEYS = """select json_build_array(conrelid::regclass::text, conname, pg_get_constraintdef(oid)) from pg_constraint
+  where contype = 'f' and conparentid = 0 and (conrelid = any(array[{tables}]::regclass[])
+  or confrelid = any(array[{tables}]::regclass[])) order by 1, 2;"""
+
+_TRIGGERS = """select json_build_array(tgrelid::regclass::text, tgname, tgenabled) from pg_trigger
+  where not tgisinternal and tgenabled <> 'D' and tgrelid = any(array[{tables}]::regclass[]) order by 1, 2;"""
+
+# A sequence that a column owns goes on after the largest value there is now.
+_SEQUENCES = """select json_build_array(format('SELECT setval(%L, greatest((SELECT last_value FROM %s), '
+  '(SELECT max(%I) FROM %s)))', s.oid::regclass::text, s.oid::regclass, a.attname, a.attrelid::regclass))
+  from pg_class s join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.oid
+  and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+  join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+  where s.relkind = 'S' and d.refobjid = any(array[{tables}]::regclass[]);"""
+
+_ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A table to be restored.
+
+    Args:
+        key: its key in the manifest.
+        present: whether the live database has it.
+    """
+
+    key: str
+    present: bool
+
+    @property
+    def schema(self) -> str:
+        """Its schema."""
+        return split_key(self.key)[0]
+
+    @property
+    def name(self) -> str:
+        """Its name in the schema."""
+        return split_key(self.key)[1]
+
+    @property
+    def sql(self) -> str:
+        """Its name in SQL."""
+        return qualified(self.schema, self.name)
+
+
+class StagedTables(Staged):
+    """Some tables, in a database beside the live one.
+
+    Args:
+        session: the server.
+        scratch: the database they are in.
+        tables: which.
+        foreign_keys: SQL that makes the foreign keys of tables that the live database does not have.
+        counts: their rows.
+        warnings: what was harmless.
+    """
+
+    def __init__(
+        self, session: Session, scratch: str, tables: tuple[Selected, ...], foreign_keys: str,
+        counts: Mapping[str, int], warnings: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        self._session = session
+        self._scratch = scratch
+        self._tables = tables
+        self._foreign_keys = foreign_keys
+        self.counts = counts
+        self.warnings = warnings
+
+    def swap(self) -> Swapped:
+        """Move the rows into the live database, in one transaction that first copies the rows from before."""
+        session, access = self._session, self._session.access
+        live = access.database
+        present = tuple(table for table in self._tables if table.present)
+        kept = {table: derived(table.name, "before", session.run.id) for table in present}
+        psql = access.command(
+            session.client, "psql", *PSQL, "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-", database=live
+        )
+        with ExitStack() as stack:
+            script = self._script(stack, present, kept)
+            try:
+                capture(access.target, psql, session.run, stdin=script)
+            except CommandError as error:
+                raise translated(error, access, live) from None
+        self.discard()
+        now = f"{', '.join(table.key for table in self._tables)} in database {live} on {access.place}"
+        if not present:
+            return Swapped(now)
+        old = [qualified(table.schema, kept[table]) for table in present]
+        return Swapped(now, f"tables {', '.join(old)} in database {live}",
+                       access.by_hand(session.client, f"DROP TABLE {', '.join(old)}", live))  # fmt: skip
+
+    def discard(self) -> None:
+        """Drop the database they are in."""
+        drop(self._session, self._scratch)
+
+    def _script(
+        self, stack: ExitStack, present: tuple[Selected, ...], kept: Mapping[Selected, str]
+    ) -> Iterator[bytes]:
+        around = _Around(self._session, present)
+        yield from _lines(f"CREATE TABLE {qualified(t.schema, kept[t])} AS TABLE ONLY {t.sql}" for t in present)
+        yield from _lines(around.before())
+        for table in present:
+            yield from _lines([f"DELETE FROM ONLY {table.sql}"])
+            yield from self._copy(stack, table)
+        for table in self._tables:
+            if not table.present:
+                yield from self._definition(stack, table)
+        yield from _lines(around.after())
+        yield self._foreign_keys.encode()
+
+    def _copy(self, stack: ExitStack, table: Selected) -> Iterator[bytes]:
+        columns = self._columns(table)
+        if not columns:
+            return
+        yield f"COPY {table.sql} ({columns}) FROM STDIN;\n".encode()
+        access = self._session.access
+        sql = f"COPY (SELECT {columns} FROM ONLY {table.sql}) TO STDOUT;\n"
+        psql = access.command(
+            self._session.client, "psql", *PSQL, "--set=ON_ERROR_STOP=1", "--file=-", database=self._scratch
+        )
+        process = stack.enter_context(Process(access.target, psql, self._session.run, stdin=sql.encode()))
+        yield from process.chunks()
+        yield b"\\.\n"
+
+    def _definition(self, stack: ExitStack, table: Selected) -> Iterator[bytes]:
+        """The table with its indexes, grants and rows; the schema has to be there."""
+        yield f"CREATE SCHEMA IF NOT EXISTS {quote(table.schema)};\n".encode()
+        access = self._session.access
+        dump = access.command(
+            self._session.client, "pg_dump", "--no-password", f"--table={table.sql}", database=self._scratch
+        )
+        process = stack.enter_context(Process(access.target, dump, self._session.run))
+        yield from process.chunks()
+        yield b"RESET ALL;\n"
+
+    def _columns(self, table: Selected) -> str:
+        session = self._session
+        ask = _SHAPE.format(table=literal(table.sql))
+        restored = [str(row[0]) for row in session.rows(ask, self._scratch)]
+        live = {str(row[0]) for row in session.rows(ask)}
+        missing = [name for name in restored if name not in live]
+        if missing:
+            raise SourceError(
+                f"{table.key} no longer has the column {missing[0]}", where=session.access.where,
+                hint="Its definition has changed since; restore the whole database elsewhere and copy what you need",
+            )  # fmt: skip
+        return ", ".join(quote(name) for name in restored)
+
+
+class _Around:
+    """What has to be out of the way while rows are replaced, and comes back afterwards."""
+
+    def __init__(self, session: Session, tables: tuple[Selected, ...]) -> None:
+        names = ", ".join(literal(table.sql) for table in tables)
+        head = "set search_path = '';\n"  # so that every name comes with its schema
+
+        def ask(query: str) -> list[list[str]]:
+            if not tables:
+                return []
+            return [[str(value) for value in row] for row in session.rows(head + query.format(tables=names), None)]
+
+        self._foreign_keys = ask(_FOREIGN_KEYS)
+        self._triggers = ask(_TRIGGERS)
+        self._sequences = [row[0] for row in ask(_SEQUENCES)]
+
+    def before(self) -> list[str]:
+        drops = [f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}" for table, name, _ in self._foreign_keys]
+        return drops + [f"ALTER TABLE {table} DISABLE TRIGGER {quote(name)}" for table, name, _ in self._triggers]
+
+    def after(self) -> list[str]:
+        triggers = [f"ALTER TABLE {table} {_ENABLE[how]} TRIGGER {quote(name)}" for table, name, how in self._triggers]
+        keys = [f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} {what}" for table, name, what in self._foreign_keys]
+        return self._sequences + triggers + keys
+
+
+def _lines(statements: "Iterator[str] | list[str]") -> Iterator[bytes]:
+    for statement in statements:
+        yield f"{statement};\n".encode()
+
+
+def stage_tables(session: Session, source: Source, only: tuple[str, ...], jobs: int) -> StagedTables:
+    """Restore tables into a new database: the definitions of everything, the rows of these.
+
+    Args:
+        session: the server, reached through another database.
+        source: the dump.
+        only: the tables, as `schema.table`.
+        jobs: connections side by side.
+
+    Raises:
+        UsageError: a table is not in the dump.
+        SourceError: the live database does not exist.
+        CommandError: at the first real error; the new database is gone then.
+    """
+    keys = tuple(dict.fromkeys(find_table(item, source.record.counts, source.record.name) for item in only))
+    tables = tuple(Selected(key, _present(session, key)) for key in keys)
+    scratch = derived(session.access.database, "daytwo", session.run.id)
+    with placed(source, session.access.target, session.run, session.access.where) as path:
+        entries = listing_of(session.access.target, session.client, path, session.run)
+        lines = [entry.line for entry in entries if _wanted(entry, tables)]
+        with made(session, scratch, blueprint(session, path)) as warnings:
+            warnings += restore(session, scratch, path, f"--jobs={jobs}", only=lines)
+            counts = {key: count for key, count in session.counts(scratch).items() if key in keys}
+        foreign_keys = ""
+    return StagedTables(session, scratch, tables, foreign_keys, counts, tuple(warnings))
