@@ -19,7 +19,7 @@ from daytwo.core.repository import Repository
 from daytwo.core.run import Progress, Run
 from daytwo.core.service import Service
 from daytwo.protect.workbench import Workbench
-from daytwo.store import open_database
+from daytwo.store import StateUrl, open_database
 
 WAIT = 600.0
 """Seconds a command waits for another run of the same app, unless told otherwise."""

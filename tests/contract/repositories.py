@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -121,8 +121,14 @@ DATA: dict[str, bytes] = {
 def record_of(name: str, plain: Digest | None) -> ComponentRecord:
     """A component's entry in the manifest."""
     return ComponentRecord(
-        name=name, service=name.partition(".")[0], kind="postgres", format="sql", plain=plain, stored=plain,
-        begun=AT, ended=AT + timedelta(seconds=1),
+        name=name,
+        service=name.partition(".")[0],
+        kind="postgres",
+        format="sql",
+        plain=plain,
+        stored=plain,
+        begun=AT,
+        ended=AT + timedelta(seconds=1),
     )
 
 
@@ -131,8 +137,17 @@ def manifest_of(
 ) -> Manifest:
     """What the backup knows before a repository adds its own."""
     return Manifest(
-        id=snapshot_id, run=run.id, sequence=0, app=repository.place.app, environment=repository.place.environment,
-        backup="nightly", at=at, ended=at + timedelta(seconds=2), host="box", daytwo="0.1.0", config="c0ffee",
+        id=snapshot_id,
+        run=run.id,
+        sequence=0,
+        app=repository.place.app,
+        environment=repository.place.environment,
+        backup="nightly",
+        at=at,
+        ended=at + timedelta(seconds=2),
+        host="box",
+        daytwo="0.1.0",
+        config="c0ffee",
         components=tuple(components),
     )
 
@@ -182,7 +197,7 @@ class RepositoryContract:
     """Subclass in a test module and give a fixture `case` that yields a `RepositoryCase`."""
 
     @pytest.fixture
-    def new_run(self, tmp_path: Path) -> Any:
+    def new_run(self, tmp_path: Path) -> Callable[..., Run]:
         """Makes runs, each with an id of its own, as every execution has."""
 
         def make_run(**options: Any) -> Run:
@@ -194,7 +209,7 @@ class RepositoryContract:
         return make_run
 
     @pytest.fixture
-    def run(self, new_run: Any) -> Run:
+    def run(self, new_run: Callable[..., Run]) -> Run:
         return new_run()
 
     @pytest.fixture
@@ -288,7 +303,7 @@ class RepositoryContract:
             list(repository.open(snapshot, "db.dump", run))
 
     def test_a_cancelled_run_ends_at_once_and_leaves_nothing(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         before = case.leftovers()
         doomed = new_run()
@@ -322,7 +337,7 @@ class RepositoryContract:
     # Order, and who sees what
 
     def test_f07_order_is_by_sequence_whatever_the_clock_said(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         clocks = [AT, AT + timedelta(days=9000), AT - timedelta(days=9000)]
         made = [store(repository, new_run(), {"a.sql": str(at).encode()}, at) for at in clocks]
@@ -333,7 +348,7 @@ class RepositoryContract:
         assert [snapshot.at for snapshot in found] == clocks
 
     def test_apps_and_environments_in_one_repository_do_not_see_each_other(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         places = [("shop", "production"), ("shop", "production-eu"), ("shop-production", "eu"), ("sho", "production")]
         for app, environment in places:
@@ -377,7 +392,7 @@ class RepositoryContract:
     # Removing
 
     def test_remove_takes_only_what_it_was_given(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         before = case.leftovers()
         for number in range(4):
@@ -438,7 +453,7 @@ class RepositoryContract:
 
     @pytest.mark.parametrize("stage", ["putting", "put", "finished"])
     def test_a_killed_writer_leaves_nothing_visible_and_sweep_cleans(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any, stage: str
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run], stage: str
     ) -> None:
         kept = store(repository, new_run())
         before = case.leftovers()
@@ -456,7 +471,7 @@ class RepositoryContract:
         assert store(fresh, run).sequence == kept.sequence + 1
 
     def test_sweep_never_touches_the_published(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         dead = new_run()
         stored = store(repository, dead)
@@ -466,7 +481,7 @@ class RepositoryContract:
         repository.verify(snapshot, run)
 
     def test_sweep_never_touches_the_work_of_a_live_run(
-        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Any
+        self, case: RepositoryCase, repository: Repository[Any], run: Run, new_run: Callable[..., Run]
     ) -> None:
         live, half_way, swept = new_run(), threading.Event(), threading.Event()
 
@@ -535,8 +550,14 @@ class RepositoryContract:
 @contextlib.contextmanager
 def writing_elsewhere(case: RepositoryCase, run: Run, stage: str) -> Iterator[subprocess.Popen[bytes]]:
     """Another process that writes a snapshot and stands still at a stage: `putting`, `put` or `finished`."""
-    task = {"kind": case.kind, "settings": case.settings(), "folder": str(case.folder), "run": run.id,
-            "work": str(run.work), "stage": stage}
+    task = {
+        "kind": case.kind,
+        "settings": case.settings(),
+        "folder": str(case.folder),
+        "run": run.id,
+        "work": str(run.work),
+        "stage": stage,
+    }
     argv = [sys.executable, "-m", "tests.contract.half_writer", json.dumps(task)]
     root = Path(__file__).parents[2]
     child = subprocess.Popen(argv, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

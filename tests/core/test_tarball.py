@@ -1,10 +1,12 @@
 """Tar streams: passed on unchanged, and stopped before the first member that would do harm."""
 
+import contextlib
 import io
 import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, UsageError
 from daytwo.core.tarball import Summary, kept, listing, pick, selected, summary, validated
-from daytwo.core.tarformat import END, Type, checksummed
+from daytwo.core.tarformat import END, Type, checksummed, normal
 from daytwo.core.tarjudge import printable
 from daytwo.core.tarname import rebased
 
@@ -103,7 +105,7 @@ def test_listing_is_what_is_on_disk(tree: Path, options: tuple[str, ...]) -> Non
     found = {m.path: m for m in listing(cut(gnu_tar(tree, *options)))}
     left_out = {"sparse", "dangling", "d" * 120} if "--format=ustar" in options else set()
     on_disk = {
-        os.path.relpath(os.path.join(folder, name), tree)
+        str((Path(folder) / name).relative_to(tree))
         for folder, folders, files in os.walk(tree)
         for name in folders + files
     }
@@ -133,12 +135,12 @@ def test_python_and_docker_like_archives_pass() -> None:
     assert b"".join(validated(cut(unpadded))) == unpadded
 
 
-def _pax(records: bytes, header: bytes) -> bytes:
+def _pax(records: bytes, header: bytes, kind: bytes = b"x") -> bytes:
     block = bytearray(512)
     block[:3] = b"pax"
     block[100:108] = b"0000644\0"
     block[124:136] = b"%011o\0" % len(records)
-    block[156:157] = b"x"
+    block[156:157] = kind
     block[257:265] = b"ustar\x0000"
     return checksummed(bytes(block)) + records + bytes(-len(records) % 512) + header
 
@@ -241,7 +243,7 @@ REFUSED: dict[str, bytes] = {
     "two extended headers": _pax(_record("path", "a"), _pax(_record("path", "b"), _plain(b"c"))) + END,
     "extended header cut short": _pax(b"99 path=a\n", _plain(b"c")) + END,
     "extended header without a number": _pax(b"path=a\n", _plain(b"c")) + END,
-    "global header": _pax(_record("path", "../x"), _plain(b"c")).replace(b"x\0", b"g\0", 1),
+    "global header": _pax(_record("path", "../x"), _plain(b"c"), b"g") + END,
     "zero byte in a name": _pax(b"12 path=a\0b\n", _plain(b"c")) + END,
     "a link with data": _plain(b"l", b"data", kind=b"2", link=b"x") + END,
     "a folder with data": _plain(b"d/", b"data", kind=b"5") + END,
@@ -254,17 +256,14 @@ REFUSED: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
 def test_f10_what_no_backup_holds_is_refused(data: bytes) -> None:
-    if b"g\0" in data[156:158]:
-        data = checksummed(data[:512]) + data[512:]
     with pytest.raises(HostileArchiveError):
         list(validated(cut(data)))
     with pytest.raises(HostileArchiveError):
         list(listing(cut(data)))
 
 
-def test_git_archive_comment_is_taken(tmp_path: Path) -> None:
-    data = _pax(_record("comment", "abc"), _plain(b"a")) + END
-    data = checksummed(data[:156] + b"g" + data[157:512]) + data[512:]
+def test_git_archive_comment_is_taken() -> None:
+    data = _pax(_record("comment", "abc"), _plain(b"a"), b"g") + END
     assert b"".join(validated(cut(data))) == data
 
 
@@ -290,10 +289,8 @@ def test_damage_is_noticed() -> None:
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_give_an_answer_or_an_error_of_ours(data: bytes) -> None:
-    try:
+    with contextlib.suppress(DaytwoError):
         list(validated(cut(make(("a", REG, b"x"))[:512] + data)))
-    except DaytwoError:
-        pass
 
 
 def test_memory_stays_flat_for_many_members() -> None:
@@ -332,7 +329,7 @@ class TestPick:
         tar = b"".join(pick(lambda: cut(data), "sub/"))
         assert b"".join(validated(cut(tar))) == tar
         subprocess.run(["tar", "-x", "-C", tmp_path, "-f", "-"], input=tar, check=True)
-        assert sorted(os.listdir(tmp_path / "sub")) == sorted([*AWKWARD, "empty"])
+        assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == sorted([*AWKWARD, "empty"])
 
     def test_a_folder_brings_what_its_hard_links_need(self, tmp_path: Path) -> None:
         data = make(("a", REG, b"x"), ("f/", DIR, ""), ("f/h", LNK, "a"), ("other", REG, b""))
@@ -361,7 +358,9 @@ def test_rebased_takes_the_folder_off_every_name(tree: Path, tmp_path: Path, opt
         ["tar", "-c", "-C", tree.parent, *options, "--sort=name", "-f", "-", "tree"], check=True, capture_output=True
     ).stdout
     out = b"".join(rebased(cut(outside), "tree"))
-    assert list(listing(cut(out))) == list(listing(cut(inside)))
+    assert [replace(m, link=normal(m.link)) for m in listing(cut(out))] == [
+        replace(m, link=normal(m.link)) for m in listing(cut(inside))
+    ]
     (tmp_path / "new").mkdir()
     subprocess.run(["tar", "-x", "--xattrs", "-C", tmp_path / "new", "-f", "-"], input=out, check=True)
     assert gnu_tar(tmp_path / "new", "--format=gnu", "--sort=name") == gnu_tar(tree, "--format=gnu", "--sort=name")

@@ -18,8 +18,17 @@ ALL = (Duration, Size, Percent)
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("7d", 604800), ("2w", 1209600), ("1y", 31536000),
-        ("250ms", 0.25), ("1.5h", 5400), (" 1 h 30 m ", 5400), (0, 0), ("0s", 0),
+        ("90s", 90),
+        ("30m", 1800),
+        ("1h30m", 5400),
+        ("7d", 604800),
+        ("2w", 1209600),
+        ("1y", 31536000),
+        ("250ms", 0.25),
+        ("1.5h", 5400),
+        (" 1 h 30 m ", 5400),
+        (0, 0),
+        ("0s", 0),
     ],
 )
 def test_durations(text: str, seconds: float) -> None:
@@ -29,8 +38,17 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("500MB", 500_000_000), ("2.5GB", 2_500_000_000), ("2GiB", 2 << 30), ("1kB", 1000), ("1KB", 1000), ("7B", 7),
-     ("0.1GB", 100_000_000), ("1.1TB", 1_100_000_000_000), ("1GB 5MB", 1_005_000_000)],
+    [
+        ("500MB", 500_000_000),
+        ("2.5GB", 2_500_000_000),
+        ("2GiB", 2 << 30),
+        ("1kB", 1000),
+        ("1KB", 1000),
+        ("7B", 7),
+        ("0.1GB", 100_000_000),
+        ("1.1TB", 1_100_000_000_000),
+        ("1GB 5MB", 1_005_000_000),
+    ],
 )
 def test_sizes_are_whole_bytes(text: str, size: int) -> None:
     assert Size.parse(text) == size
@@ -44,8 +62,32 @@ def test_percentages() -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize(
-    "bad", ["", " ", "x", "5", "-1s", "-1B", "-1%", "1 2", "nan", "inf", "٣s", "1e3s", True, 5, 1.5, None, [], {},
-            math.nan, math.inf, "9" * 400 + "y", "9" * 400 + "TB", "9" * 400 + "%"],
+    "bad",
+    [
+        "",
+        " ",
+        "x",
+        "5",
+        "-1s",
+        "-1B",
+        "-1%",
+        "1 2",
+        "nan",
+        "inf",
+        "٣s",
+        "1e3s",
+        True,
+        5,
+        1.5,
+        None,
+        [],
+        {},
+        math.nan,
+        math.inf,
+        "9" * 400 + "y",
+        "9" * 400 + "TB",
+        "9" * 400 + "%",
+    ],
 )
 def test_refused_with_an_example(kind: type[Duration], bad: object) -> None:
     with pytest.raises(ValueError, match=r"write it like"):

@@ -81,8 +81,8 @@ def test_f05_too_little_space_is_refused_with_numbers_and_the_remedy() -> None:
     assert caught.value.exit_code is ExitCode.REFUSED
     assert str(caught.value) == (
         "repository local: 4 GB free, but 3.75 GB needed (the snapshot of 2026-11-19 took 3 GB, and 25% more is "
-        "reckoned with) and 1 GB must stay free. Free 750 MB there, remove snapshots (`daytwo prune`, or a shorter `keep`), or "
-        "store on a larger disk"
+        "reckoned with) and 1 GB must stay free. Free 750 MB there, remove snapshots (`daytwo prune`, or a "
+        "shorter `keep`), or store on a larger disk"
     )
 
 

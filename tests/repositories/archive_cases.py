@@ -55,7 +55,11 @@ class FolderCase(RepositoryCase):
     def broken(self) -> list[Repository[Any]]:
         """A file where the folder should be; a place nobody can write to."""
         (self.folder / "a-file").write_text("not a folder")
-        return [self.repository(path="a-file"), self.repository(path="a-file/below"), self.repository(path="/proc/none")]
+        return [
+            self.repository(path="a-file"),
+            self.repository(path="a-file/below"),
+            self.repository(path="/proc/none"),
+        ]
 
     def damage(self, how: Damage) -> None:
         """Hurt the newest large file."""

@@ -25,7 +25,7 @@ def run(
     wait: WaitOption = "10m",
     json: JsonOption = False,
     quiet: QuietOption = False,
-) -> int:
+) -> None:
     """Make a snapshot now: dump every service, store it, read it back, thin out old ones.
 
     Ends with 0 when everything is stored, 3 when a repository or a later step failed, 1 when there is no snapshot.
@@ -44,14 +44,14 @@ def run(
                 line(f"backup {chosen} of {app.config.app} ({app.config.environment}) would:")
                 for step in plan.lines():
                     line(f"  {step}")
-            return ExitCode.OK
+            raise typer.Exit(ExitCode.OK)
         text = app.durable("backup", chosen, "backup:backup", plan.run, plan.model_dump_json(), seconds(wait, "--wait"))
         result = BackupResult.model_validate_json(text)
     if json:
         print_json(result)
     elif not quiet or result.failures:
         _tell(result)
-    return ExitCode.PARTIAL if result.outcome is Outcome.PARTIAL else ExitCode.OK
+    raise typer.Exit(ExitCode.PARTIAL if result.outcome is Outcome.PARTIAL else ExitCode.OK)
 
 
 def _tell(result: "BackupResult") -> None:  # noqa: F821 - imported where it is used, to keep the start fast

@@ -33,7 +33,8 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 @config.command()
 def show(config: ConfigOption = None) -> None:
     """Print the configuration as it counts: recipes merged, defaults filled in, secrets as references."""
-    from daytwo.config import load, show as text
+    from daytwo.config import load
+    from daytwo.config import show as text
 
     line(text(load(config)).rstrip())
 

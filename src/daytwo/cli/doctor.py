@@ -2,6 +2,8 @@
 
 import sys
 
+import typer
+
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json
 from daytwo.cli.session import session
@@ -11,7 +13,7 @@ doctor = make("Check tools, versions, rights, disk and keys, each with its remed
 
 
 @doctor.command()
-def run(config: ConfigOption = None, json: JsonOption = False) -> int:
+def run(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Check tools, versions, rights, disk and keys, each with its remedy. Ends with 1 when something must be mended."""
     from daytwo.protect.doctor import Finding, Verdict, examine
 
@@ -28,7 +30,7 @@ def run(config: ConfigOption = None, json: JsonOption = False) -> int:
         print_json([vars(one) for one in found])
     else:
         line(f"{len(bad)} to mend." if bad else "All is well.")
-    return ExitCode.FAILED if bad else ExitCode.OK
+    raise typer.Exit(ExitCode.FAILED if bad else ExitCode.OK)
 
 
 def _mark(verdict: str) -> str:

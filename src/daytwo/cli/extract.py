@@ -55,7 +55,7 @@ def run(
     line(f"{target}: {size(written)} out of snapshot {chosen.id} ({record.name})")
 
 
-def _write(target: Path, chunks: object) -> int:
+def _write(target: Path, chunks: object) -> None:
     """Write beside and rename, so that a failure leaves no half file.
 
     Raises:

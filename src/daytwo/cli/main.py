@@ -1,13 +1,16 @@
 """The entry point: finds the command, imports only that, and turns errors into words and exit codes."""
 
+import difflib
 import importlib
 import json
+import os
 import sys
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING
 
 from daytwo.core.errors import DaytwoError, ExitCode
+
+if TYPE_CHECKING:
+    import typer
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Protect": {
@@ -30,63 +33,29 @@ SECTIONS: dict[str, dict[str, str]] = {
         "keys": "Make a recovery key; prove that one opens the latest snapshot.",
         "install": "Have backups run by cron; write scripts for people who expect them.",
         "demo": "See it work on a small real app: back up, destroy, restore, compare.",
+        "completion": "Print the completion script for your shell.",
     },
 }
+COMMANDS = tuple(name for section in SECTIONS.values() for name in section)
+
+_HEAD = """Usage: daytwo COMMAND [OPTIONS] [ARGUMENTS]
+
+  Day-2 operations for self-hosted apps, from one file.
+
+  Backups that are known to restore: daytwo reads back what it stores, and
+  compares what it restores. Begin with `daytwo init` in the folder of your
+  compose file, or with `daytwo demo`.
+"""
+_TAIL = """
+Options:
+  --version   Show the version.
+  -h, --help  Show this, or with a command its own help.
+"""
 
 
-class Commands(click.Group):
-    """The commands by section; a command's module is imported when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the sections."""
-        return [name for section in SECTIONS.values() for name in section]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        if not any(cmd_name in section for section in SECTIONS.values()):
-            return None
-        import typer.main
-
-        module = importlib.import_module(f"daytwo.cli.{'pin' if cmd_name == 'unpin' else cmd_name}")
-        command: click.Command = typer.main.get_command(getattr(module, cmd_name))
-        command.name = cmd_name
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, and the nearest name for a misspelt one."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            if near:
-                error.message += f" Did you mean '{near[0]}'?"
-            raise
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The sections, without importing anything."""
-        for title, section in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(section.items()))
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="daytwo", prog_name="daytwo")
-def daytwo() -> None:
-    """Day-2 operations for self-hosted apps, from one file.
-
-    Backups that are known to restore: daytwo reads back what it stores, and compares what it restores.
-    Begin with `daytwo init` in the folder of your compose file, or with `daytwo demo`.
-    """
-
-
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Run the command line and end the process with a documented exit code."""
-    argv = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(argv))
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(argv: list[str]) -> int:
@@ -98,29 +67,66 @@ def run(argv: list[str]) -> int:
     Returns:
         The exit code, one of `ExitCode`.
     """
-    try:
-        result: Any = daytwo.main(args=argv, prog_name="daytwo", standalone_mode=False)
-        return result if isinstance(result, int) else ExitCode.OK
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.Abort:
-        sys.stderr.write("stopped\n")
-        return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        if "--json" in argv:
-            _print_error("usage", error.format_message(), "", "")
-        else:
-            error.show()
+    if "_DAYTWO_COMPLETE" in os.environ:
+        return _call(COMMANDS, argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(help_text())
+        return ExitCode.OK if argv else ExitCode.CONFIG
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"daytwo {version('daytwo')}\n")
+        return ExitCode.OK
+    if argv[0] not in COMMANDS:
+        near = difflib.get_close_matches(argv[0], COMMANDS, 1)
+        hint = f"did you mean `daytwo {near[0]}`?" if near else "`daytwo --help` lists the commands"
+        sys.stderr.write(f"error: there is no command {argv[0]}\n  next: {hint}\n")
         return ExitCode.CONFIG
+    return _call((argv[0],), argv)
+
+
+def help_text() -> str:
+    """What `daytwo --help` prints, made without importing any command."""
+    width = max(map(len, COMMANDS)) + 2
+    parts = [_HEAD]
+    for title, section in SECTIONS.items():
+        parts.append(f"\n{title}:\n")
+        parts += [f"  {name:<{width}}{summary}\n" for name, summary in section.items()]
+    return "".join([*parts, _TAIL])
+
+
+def program(names: tuple[str, ...] = COMMANDS) -> "typer.Typer":
+    """The command line as one Typer app, with these commands only."""
+    from daytwo.cli.options import make
+
+    root = make("Day-2 operations for self-hosted apps, from one file.")
+    root.callback()(lambda: None)
+    for name in names:
+        module = importlib.import_module(f"daytwo.cli.{'pin' if name == 'unpin' else name}")
+        one: typer.Typer = getattr(module, name)
+        if len(one.registered_commands) == 1 and one.registered_callback is None and not one.registered_groups:
+            callback = one.registered_commands[0].callback
+            assert callback is not None
+            root.command(name)(callback)
+        else:
+            root.add_typer(one, name=name)
+    return root
+
+
+def _call(names: tuple[str, ...], argv: list[str]) -> int:
+    try:
+        program(names)(args=argv, prog_name="daytwo")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.OK
     except DaytwoError as error:
         return _show(error, as_json="--json" in argv)
     except BrokenPipeError:
-        # Whoever read our output has enough; leave without a second complaint when the streams are closed.
-        sys.stdout = None
-        return ExitCode.OK
+        # Whoever read our output has enough; without this, closing the streams would complain a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return ExitCode.INTERRUPTED
+    return ExitCode.OK
 
 
 def _show(error: DaytwoError, *, as_json: bool) -> int:
@@ -128,7 +134,8 @@ def _show(error: DaytwoError, *, as_json: bool) -> int:
 
     what, where, hint = redact(error.what), redact(error.where), redact(error.hint)
     if as_json:
-        _print_error(error.exit_code.name.lower(), what, where, hint)
+        document = {"error": {"code": error.exit_code.name.lower(), "what": what, "where": where, "hint": hint}}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         head = f"{where}: {what}" if where else what
         mark, end = ("\033[31;1m", "\033[0m") if sys.stderr.isatty() else ("", "")
@@ -136,7 +143,3 @@ def _show(error: DaytwoError, *, as_json: bool) -> int:
         if hint:
             sys.stderr.write(f"  next: {hint}\n")
     return int(error.exit_code)
-
-
-def _print_error(code: str, what: str, where: str, hint: str) -> None:
-    sys.stdout.write(json.dumps({"error": {"code": code, "what": what, "where": where, "hint": hint}}, indent=2) + "\n")

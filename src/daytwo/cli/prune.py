@@ -7,7 +7,6 @@ import typer
 from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, RepositoryOption, WaitOption, make
 from daytwo.cli.output import line, print_json, table, when
 from daytwo.cli.session import seconds, session
-from daytwo.core.errors import ExitCode
 
 prune = make("Remove snapshots that no rule keeps.")
 
@@ -24,7 +23,7 @@ def run(
     wait: WaitOption = "10m",
     json: JsonOption = False,
     quiet: QuietOption = False,
-) -> int:
+) -> None:
     """Remove snapshots that no rule keeps. Prints every snapshot with the reason why it stays or goes."""
     from secrets import token_hex
 
@@ -72,4 +71,3 @@ def run(
                 line(f"Nothing is removed: {one.retention.doubt}")
         if not dry_run:
             line(f"Removed {len(removed)}." if removed else "Nothing to remove.")
-    return ExitCode.OK

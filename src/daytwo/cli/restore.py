@@ -53,7 +53,7 @@ def run(
     wait: WaitOption = "10m",
     json: JsonOption = False,
     quiet: QuietOption = False,
-) -> int:
+) -> None:
     """Bring data back.
 
     Everything is restored beside the live data first and compared with the manifest; only then is it put in use by
@@ -78,7 +78,7 @@ def run(
             shown = _describe(app, plan, snapshot, look)
         if dry_run:
             print_json({"plan": plan, "places": shown}) if json else _show(app, plan, snapshot, shown)
-            return ExitCode.OK
+            raise typer.Exit(ExitCode.OK)
         if not yes:
             if json or not sys.stdin.isatty():
                 raise RefusedError("a restore needs a confirmation", hint="Add --yes when no person is there to ask")
@@ -92,7 +92,6 @@ def run(
         print_json(result)
     elif not quiet:
         _tell(result)
-    return ExitCode.OK
 
 
 def _moment(text: str, app: App) -> datetime:

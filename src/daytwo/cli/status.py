@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import typer
+
 from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, make
 from daytwo.core.errors import ExitCode
 
@@ -9,7 +11,7 @@ status = make("Is everything protected? What ran last, what is due.")
 
 
 @status.command()
-def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> int:
+def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
     from daytwo.config import load
     from daytwo.ledger.glance import glance
@@ -37,4 +39,4 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
 
         tell(loaded.app, loaded.environment, stands, seen, now)
     good = stands and all(one.health in (Health.OK, Health.RUNNING) for one in stands)
-    return ExitCode.OK if good else ExitCode.FAILED
+    raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)

@@ -27,7 +27,7 @@ def run(
     key: KeyOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
-) -> int:
+) -> None:
     """Read snapshots again and mark what was found on them.
 
     First every stored byte is compared with its checksum; then each engine's own tool reads each component to its end
@@ -71,7 +71,7 @@ def run(
         print_json(report)
     elif not quiet or damaged:
         _tell(report)
-    return ExitCode.NOT_VERIFIED if damaged else ExitCode.OK
+    raise typer.Exit(ExitCode.NOT_VERIFIED if damaged else ExitCode.OK)
 
 
 def _tell(report: list[dict[str, object]]) -> None:

@@ -2,11 +2,11 @@
 
 from daytwo.config.loading import find, load, parsed
 from daytwo.config.models import Backup, Config, Hook, Keep, Ping, PingTarget, Recovery
-from daytwo.config.problems import ConfigProblems, Problem, Spot
+from daytwo.config.problems import ConfigFileError, Problem, Spot
 from daytwo.config.schema import schema
 from daytwo.config.show import show
 
 __all__ = [
-    "Backup", "Config", "ConfigProblems", "Hook", "Keep", "Ping", "PingTarget", "Problem", "Recovery", "Spot",
+    "Backup", "Config", "ConfigFileError", "Hook", "Keep", "Ping", "PingTarget", "Problem", "Recovery", "Spot",
     "find", "load", "parsed", "schema", "show",
 ]  # fmt: skip

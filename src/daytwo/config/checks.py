@@ -1,4 +1,4 @@
-"""What must hold between the blocks of a configuration: names exist, secrets can be encrypted, nothing swallows itself."""
+"""What must hold between the blocks of a configuration: names exist, secrets have readers, nothing holds itself."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def _components(parts: Parts, name: str, place: Place) -> tuple[Component, ...] 
         service: Service[ServiceSettings] = service_class(settings.kind)(name, settings, place)
         return service.components()
     except DaytwoError as error:
-        parts.problem(f"{error.what}. {error.hint}".removesuffix(". "), "services", name, key=True)
+        parts.problem(sentence_of(error), "services", name, key=True)
         return None
 
 
@@ -63,7 +63,7 @@ def _recipients(parts: Parts) -> None:
         try:
             check_recipient(text)
         except DaytwoError as error:
-            parts.problem(f"{error.what}; {error.hint}".removesuffix("; "), *where)
+            parts.problem(sentence_of(error), *where)
 
 
 def _component_names(parts: Parts, components: Mapping[str, tuple[Component, ...] | None]) -> None:
@@ -72,7 +72,7 @@ def _component_names(parts: Parts, components: Mapping[str, tuple[Component, ...
         for component in found or ():
             if component.name in owner and owner[component.name] != service:
                 parts.problem(
-                    f"its {component.name} has the same name in a snapshot as that of services.{owner[component.name]}; "
+                    f"its {component.name} is called like that of services.{owner[component.name]} in a snapshot; "
                     "rename one of the two services", "services", service, key=True,
                 )  # fmt: skip
             owner.setdefault(component.name, service)
@@ -105,10 +105,11 @@ def _copies(parts: Parts) -> None:
 
 
 def _passwords_in_addresses(parts: Parts) -> None:
-    for section, blocks in (("services", parts.services), ("repositories", parts.repositories)):
-        for name in blocks:
+    told = {problem.path for problem in parts.problems}
+    for section in ("services", "repositories"):
+        for name in parts.names(section):
             for path, text in _texts(parts.document.data[section][name], (section, name)):
-                if _PASSWORD_IN_URL.match(text):
+                if path not in told and _PASSWORD_IN_URL.search(text):
                     parts.problem(
                         "an address with a password in it does not belong in this file: leave the password out and "
                         "refer to it with {env: NAME}, {file: PATH} or {command: [..]}", *path,
@@ -177,8 +178,8 @@ def _not_into_itself(parts: Parts, name: str, backup: Backup, place: Place) -> N
             target = File(_resolved(place, path))
             if target.is_relative_to(inside) and not _excluded(source, target.relative_to(inside)):
                 parts.problem(
-                    f"stores inside {folder}, which backup {name} reads as service {service}: choose another folder, or "
-                    "exclude it there", "repositories", repository, "path",
+                    f"stores inside {folder}, which backup {name} reads as service {service}: choose another folder, "
+                    "or exclude it there", "repositories", repository, "path",
                 )  # fmt: skip
 
 
@@ -190,6 +191,11 @@ def _excluded(source: ServiceSettings, path: File) -> bool:
 
 def _resolved(place: Place, path: object) -> File:
     return place.path(str(path)).resolve()
+
+
+def sentence_of(error: DaytwoError) -> str:
+    """An error as one sentence, as a problem tells it."""
+    return f"{error.what}; {error.hint[:1].lower()}{error.hint[1:]}" if error.hint else error.what
 
 
 def _listed(parts: Parts, section: str, key: str) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """Reads YAML into plain data and remembers where everything was written.
 
-It is YAML 1.2 in what matters to people: `on`, `yes` and `22:22` are text, only `true` and `false` are truth values. A key
-given twice is a mistake, not the last one winning. The parser is libyaml's, by PyYAML: 0.3 ms for a file for which
-ruamel.yaml takes 6 ms, and half of its 100 ms to import, which every `daytwo status` would pay.
+It is YAML 1.2 in what matters to people: `on`, `yes` and `22:22` are text, only `true` and `false` are truth values.
+A key given twice is a mistake; the last one does not win. The parser is libyaml's, by PyYAML: 0.3 ms for a file for
+which ruamel.yaml takes 6 ms, and half of its 100 ms to import, which every `daytwo status` would pay.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from daytwo.config.problems import Path, Problem, Spot
 from daytwo.core.errors import ConfigError
@@ -38,7 +38,7 @@ class _Loader(_Base):  # type: ignore[misc]
     yaml_implicit_resolvers: dict[str, list[Any]] = {}
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc,unused-ignore]
     yaml_implicit_resolvers = {first: list(rules) for first, rules in yaml.SafeDumper.yaml_implicit_resolvers.items()}
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -122,7 +122,14 @@ def parse(text: str, file: str, *, tags: frozenset[str] = frozenset()) -> Docume
 
 def dump(data: Any) -> str:
     """Plain data as YAML, keys in their order, for people; `parse` gives the same data back."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    return str(text)
+
+
+def flow(data: Any) -> str:
+    """Plain data as YAML on one line: `{kind: postgres, container: db}`."""
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20, default_flow_style=True)
+    return str(text).removesuffix("\n").removesuffix("\n...")
 
 
 def _syntax(error: yaml.MarkedYAMLError, file: str) -> Problem:
@@ -161,7 +168,9 @@ class _Builder:
         self._count += 1
         if id(node) in self._inside or self._count > _TOO_MUCH:
             if self._count <= _TOO_MUCH + 1:
-                self._problem("an alias that holds itself" if self._count <= _TOO_MUCH else "too many values", node, path)
+                self._problem(
+                    "an alias that holds itself" if self._count <= _TOO_MUCH else "too many values", node, path
+                )
             return None
         self._inside.append(id(node))
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from daytwo.config.checks import cross_check
 from daytwo.config.document import Document, parse, read_text
 from daytwo.config.models import Config, Origin
-from daytwo.config.problems import ConfigProblems
+from daytwo.config.problems import ConfigFileError
 from daytwo.config.recipes import extend
 from daytwo.config.validate import validate
 from daytwo.core.errors import ConfigError
@@ -52,7 +52,7 @@ def load(path: Path | None = None) -> Config:
         path: the file, or the folder that holds it; looked for when absent (see `find`).
 
     Raises:
-        ConfigProblems: it has mistakes; all of them are in it.
+        ConfigFileError: it has mistakes; all of them are in it.
         ConfigError: there is no such file, or it cannot be read.
     """
     file = _file(path)
@@ -63,17 +63,17 @@ def parsed(text: str, file: Path) -> Config:
     """A configuration from its text, as if it were in `file`.
 
     Raises:
-        ConfigProblems: it has mistakes; all of them are in it.
+        ConfigFileError: it has mistakes; all of them are in it.
     """
     document, sources = extend(parse(text, file.name), file.parent)
     if document.problems:
-        raise ConfigProblems.of(file.name, document.problems)
+        raise ConfigFileError.of(file.name, document.problems)
     parts = validate(document)
     if isinstance(document.data, dict):
         app, environment = (str(document.data.get(key) or "") for key in ("app", "environment"))
         cross_check(parts, Place(folder=file.parent, app=app, environment=environment or "production"))
     if parts.problems or parts.config is None:
-        raise ConfigProblems.of(file.name, parts.problems)
+        raise ConfigFileError.of(file.name, parts.problems)
     return parts.config.of(Origin(file, fingerprint(document), (file.name, *sources)))
 
 

@@ -192,7 +192,9 @@ class Backup(_Model):
     services: Names | None = Field(
         default=None, min_length=1, description="what is backed up; every service that holds data when absent"
     )
-    at: Cron | None = Field(default=None, description="when: a cron expression, for instance `0 3 * * *`; by hand only when absent")  # noqa: E501
+    at: Cron | None = Field(
+        default=None, description="when: a cron expression, for instance `0 3 * * *`; by hand only when absent"
+    )
     to: Names | None = Field(default=None, min_length=1, description="repositories; all of them when absent")
     keep: Keep | None = Field(default=None, description="how many snapshots are kept; everything when absent")
     before: Hooks = Field(default=(), description="commands to run first; a failure stops the backup")
@@ -207,16 +209,15 @@ class Backup(_Model):
     parallel: Count = Field(default=4, description="how many components are dumped side by side")
     floor: Size = Field(default=Size(500_000_000), description="space that stays free in each local repository")
     verify: bool = Field(default=False, description="after storing, read every component with its engine's own tool")
-    missed_after: Span | None = Field(
-        default=None, description="how late a backup may be before it counts as missed"
-    )
+    missed_after: Span | None = Field(default=None, description="how late a backup may be before it counts as missed")
 
 
 class Recovery(_Model):
     """Who can read what is encrypted."""
 
     recipients: Names = Field(
-        default=(), description="age public keys (age1...); `daytwo init` writes the first and shows its secret key once"
+        default=(),
+        description="age public keys (age1...); `daytwo init` writes the first and shows its secret key once",
     )
 
 

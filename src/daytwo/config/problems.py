@@ -40,13 +40,13 @@ class Problem:
         return "  ".join(part for part in (str(self.spot or ""), dotted(self.path), self.what) if part)
 
 
-class ConfigProblems(ConfigError):
+class ConfigFileError(ConfigError):
     """The configuration has mistakes; each is a `Problem` in `problems`, in the order of the text."""
 
     problems: tuple[Problem, ...] = ()
 
     @classmethod
-    def of(cls, file: str, problems: Iterable[Problem]) -> "ConfigProblems":
+    def of(cls, file: str, problems: Iterable[Problem]) -> "ConfigFileError":
         """The error that tells them all.
 
         Args:

@@ -50,7 +50,7 @@ def _extended(
         try:
             label, found = _open(str(name), folder)
         except ConfigError as error:
-            problems.append(Problem(f"{error.what}; {error.hint}", at, document.spot(at)))
+            problems.append(Problem(f"{error.what}; {error.hint}".removesuffix("; "), at, document.spot(at)))
             continue
         if label in inside:
             problems.append(Problem(f"{label} extends itself", at, document.spot(at)))
@@ -62,8 +62,10 @@ def _extended(
 
 def _open(name: str, folder: File) -> tuple[str, Document]:
     if "/" in name or name.endswith((".yaml", ".yml")):
-        file = File(name).expanduser()
-        return name, parse(read_text(file if file.is_absolute() else folder / file), name)
+        file = folder / File(name).expanduser()
+        if not file.is_file():
+            raise ConfigError(f"there is no file {name}")
+        return name, parse(read_text(file), name)
     if name not in packaged():
         raise ConfigError(f"there is no recipe {name}", hint=nearest(name, packaged()))
     return f"recipe {name}", parse(read_text(FOLDER / f"{name}.yaml"), f"recipe {name}")

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from daytwo.config.models import Config
 from daytwo.config.recipes import packaged
 from daytwo.core.registry import kinds, repository_class, service_class
@@ -15,16 +13,13 @@ Json = dict[str, Any]
 def schema() -> Json:
     """The schema, with every kind of service and repository that is installed.
 
-    Nothing inside a service or repository is required by it, and `null` is allowed for any: a recipe may bring the rest,
-    and `null` takes away what it brings. `daytwo config check` knows the merged whole.
+    Nothing inside a service or repository is required by it, and `null` is allowed for any: a recipe may bring the
+    rest, and `null` takes away what it brings. `daytwo config check` knows the merged whole.
     """
     whole = Config.model_json_schema(mode="validation")
     definitions: Json = whole.setdefault("$defs", {})
-    for name, section, model_of in (
-        ("ServiceSettings", "services", lambda kind: (service_class(kind).Settings, service_class(kind).summary)),
-        ("RepositorySettings", "repositories", lambda kind: (repository_class(kind).Settings, repository_class(kind).summary)),
-    ):  # fmt: skip
-        definitions[name] = _by_kind(section, model_of, definitions)
+    definitions["ServiceSettings"] = _by_kind("services", service_class, definitions)
+    definitions["RepositorySettings"] = _by_kind("repositories", repository_class, definitions)
     for section in ("services", "repositories", "backups"):
         block = whole["properties"][section]
         block["additionalProperties"] = {"anyOf": [block["additionalProperties"], {"type": "null"}]}
@@ -35,21 +30,18 @@ def schema() -> Json:
     for many in _lists_of_names(whole):
         many["anyOf"] = [{"type": "string"}, {"type": "array", "items": many.pop("items")}]
         many.pop("type", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "daytwo.yaml"} | whole | {
-        "title": "daytwo.yaml"
-    }  # fmt: skip
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "daytwo.yaml"}
 
 
-def _by_kind(section: str, model_of: Callable[[str], tuple[type[BaseModel], str]], definitions: Json) -> Json:
+def _by_kind(section: str, plugin: Callable[[str], type[Any]], definitions: Json) -> Json:
     rules = []
     for kind in kinds(section):
-        model, summary = model_of(kind)
         reference = f"{section}.{kind}"
-        own = model.model_json_schema(ref_template=f"#/$defs/{reference}.{{model}}")
+        own = plugin(kind).Settings.model_json_schema(ref_template=f"#/$defs/{reference}.{{model}}")
         for inner, definition in own.pop("$defs", {}).items():
             definitions[f"{reference}.{inner}"] = definition
         own.pop("required", None)
-        own["description"] = summary
+        own["description"] = plugin(kind).summary
         definitions[reference] = own
         rules.append(
             {

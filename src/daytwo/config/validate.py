@@ -85,7 +85,8 @@ def _plugins(parts: Parts, section: str, settings: Callable[[str], type[M]]) -> 
             return None
         kind = block.get("kind")
         if kind is None:
-            parts.problem(f"is missing: what sort it is, one of {', '.join(kinds(section))}", *path, "kind", key=True)
+            example = {"services": "postgres", "repositories": "archive"}[section]
+            parts.problem(f"is missing: what sort it is, for instance `kind: {example}`", *path, "kind", key=True)
             return None
         if not isinstance(kind, str) or kind not in kinds(section):
             noun = {"services": "service", "repositories": "repository"}[section]

@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into sentences for people, with the nearest valid name, and never the value that was given."""
+"""Turns pydantic's errors into sentences for people, with the nearest valid name, never with the value given."""
 
 import types
 from collections.abc import Iterable, Mapping
@@ -84,10 +84,10 @@ def _problem(path: Path, errors: list[Error], model: type[BaseModel], base: Path
     first = errors[0]
     whole = (*base, *path)
     if first["type"] == "extra_forbidden":
-        what = f"unknown setting; {nearest(str(path[-1]), settings_at(model, path[:-1]), there='there are')}"
-        return Problem(what, whole, document.spot(whole, key=True))
+        known = nearest(str(path[-1]), settings_at(model, first["loc"][:-1]), there="there are")
+        return Problem(f"unknown setting; {known}", whole, document.spot(whole, key=True))
     if first["type"] == "missing":
-        about = _about(model, path)
+        about = _about(model, first["loc"])
         return Problem(f"is missing{f': {about}' if about else ''}", whole, document.spot(whole[:-1], key=True))
     given = _at(document.data, whole)
     sentences = list(dict.fromkeys(sentence(one, given) for one in errors))
@@ -135,9 +135,8 @@ def _real_path(error: Error, data: Any) -> Path:
     here, path = data, []
     location = [step for step in error["loc"] if step != "[key]"]
     for index, step in enumerate(location):
-        if isinstance(here, Mapping) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+        in_list = isinstance(here, list) and isinstance(step, int) and step < len(here)
+        if in_list or (isinstance(here, Mapping) and step in here):
             here = here[step]
         elif not (error["type"] == "missing" and index == len(location) - 1):
             continue
@@ -155,7 +154,7 @@ def _at(data: Any, path: Path) -> Any:
 
 
 def settings_at(model: type[BaseModel], path: Path) -> set[str]:
-    """The names of the settings that a model takes at a place inside it."""
+    """The names of the settings that a model takes at a place inside it (a `loc` of pydantic's)."""
     names: set[str] = set()
     for found in _models_at(model, path):
         names.update(field.alias or name for name, field in found.model_fields.items())
@@ -174,7 +173,8 @@ def _about(model: type[BaseModel], path: Path) -> str:
 def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
     here: list[Any] = [model]
     for step in path:
-        here = [inner for one in here for inner in _below(one, step)]
+        # A step that leads nowhere is the name of a union's member, which pydantic puts between.
+        here = [inner for one in here for inner in _below(one, step)] or here
     return [one for one in _flat(here) if isinstance(one, type) and issubclass(one, BaseModel)]
 
 
@@ -202,5 +202,3 @@ def _flat(kinds: Iterable[Any]) -> list[Any]:
         else:
             out.append(kind)
     return out
-
-

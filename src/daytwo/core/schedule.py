@@ -1,8 +1,8 @@
 """When things happen: cron expressions in wall time, right on both daylight-saving days.
 
-The behaviour is that of Debian's cron, by way of `cronsim`: a job at a fixed time that the clock skips in spring happens
-at the first minute that exists; one whose time comes twice in autumn happens once; jobs of every hour or more often
-follow real time. Everything here is a pure function of the expression, a zone and a time.
+The behaviour is that of Debian's cron, by way of `cronsim`: a job at a fixed time that the clock skips in spring
+happens at the first minute that exists; one whose time comes twice in autumn happens once; jobs of every hour or more
+often follow real time. Everything here is a pure function of the expression, a zone and a time.
 """
 
 from collections.abc import Iterator
@@ -142,8 +142,8 @@ def next(cron: Cron, zone: str, now: datetime) -> datetime:
 def previous(cron: Cron, zone: str, now: datetime) -> datetime | None:
     """The last occurrence up to and including `now` (aware), in UTC; None where there is none in fifty years.
 
-    It is one that `occurrences` gives. cronsim's own way back is only used to know how far to go: it leaves out the jobs
-    that the spring change moves.
+    It is one that `occurrences` gives. cronsim's own way back is only used to know how far to go: it leaves out the
+    jobs that the spring change moves.
     """
     now = now.astimezone(UTC)
     later = (now + timedelta(seconds=1)).astimezone(zone_of(cron.zone or zone))

@@ -47,44 +47,42 @@ class Judge:
         """Refuse a path that leaves the folder, or passes through a symbolic link."""
         if raw.startswith("/"):
             raise HostileArchiveError(f"{printable(raw)} is an absolute path")
-        if ".." in raw and ".." in raw.split("/"):
+        if _climbs(raw):
             raise HostileArchiveError(f"{printable(raw)} leaves its folder")
         path = normal(raw)
         if path in self._symlinks:
             raise HostileArchiveError(f"{printable(path)} is in the archive twice, once as a symbolic link")
         parent = dirname(path)
         if parent != self._safe_parent:
-            above = parent
-            while above:
-                if above in self._symlinks:
-                    raise HostileArchiveError(f"{printable(path)} is behind the symbolic link {printable(above)}")
-                above = dirname(above)
+            if link := self._symlink_above(path):
+                raise HostileArchiveError(f"{printable(path)} is behind the symbolic link {printable(link)}")
             self._safe_parent = parent
+
+    def _symlink_above(self, path: str) -> str:
+        """The symbolic link that a relative path passes through, or nothing."""
+        above = dirname(path)
+        while above and above not in self._symlinks:
+            above = dirname(above)
+        return above
 
     def _symlink(self, path: str) -> None:
         self._symlinks.add(path)
         self._safe_parent = ""
 
     def _hardlink(self, member: Member) -> None:
-        self._path_of_link(member)
-        target = normal(member.link)
+        name, link, target = printable(member.path), printable(member.link), normal(member.link)
+        if member.link.startswith("/") or _climbs(member.link):
+            raise HostileArchiveError(f"{name} is a hard link to {link}, outside its folder")
+        if self._symlink_above(target):
+            raise HostileArchiveError(f"{name} is a hard link to {link}, behind a symbolic link")
         if target in self._symlinks:
             self._symlink(member.path)
         elif target == member.path or not self._seen.holds(hash(target)):
-            raise HostileArchiveError(
-                f"{printable(member.path)} is a hard link to {printable(member.link)}, which has not come before it"
-            )
+            raise HostileArchiveError(f"{name} is a hard link to {link}, which has not come before it")
 
-    def _path_of_link(self, member: Member) -> None:
-        link = member.link
-        target = normal(link)
-        above = dirname(target)
-        while above and above not in self._symlinks:
-            above = dirname(above)
-        if link.startswith("/") or ".." in link.split("/") or above or not target:
-            raise HostileArchiveError(
-                f"{printable(member.path)} is a hard link to {printable(link)}, outside its folder"
-            )
+
+def _climbs(path: str) -> bool:
+    return ".." in path and ".." in path.split("/")
 
 
 class _Hashes:

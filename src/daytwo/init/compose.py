@@ -5,15 +5,16 @@ Only what a backup needs is read. The tests compare the result with `docker comp
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from daytwo.config.document import parse, read_text
-from daytwo.config.problems import ConfigProblems
+from daytwo.config.problems import ConfigFileError
 from daytwo.core.errors import ConfigError
-from daytwo.init.merging import TAGS, merged, normalised, target_of, untagged
+from daytwo.init.merging import TAGS, changed, merged, normalised, target_of, untagged
 from daytwo.init.variables import read_env, substitute_all
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -49,6 +50,7 @@ class ComposeService:
         image: its image, or empty where it is built.
         container: the container's name.
         environment: its variables, those of its `env_file`s included. Holds secrets: for decisions, never for output.
+        command: what it runs instead of its image's own command. May hold secrets, too.
         mounts: what is mounted into it.
         env_files: the files its variables come from.
         ports: `host:container` of published TCP ports.
@@ -59,6 +61,7 @@ class ComposeService:
     image: str
     container: str
     environment: Mapping[str, str] = field(repr=False)
+    command: tuple[str, ...] = field(default=(), repr=False)
     mounts: tuple[Mount, ...] = ()
     env_files: tuple[Path, ...] = ()
     ports: tuple[str, ...] = ()
@@ -162,7 +165,7 @@ class _Reader:
             raise ConfigError(f"there is no Compose file {file}", hint="Check its path")
         document = parse(read_text(file), file.name, tags=TAGS)
         if document.problems:
-            raise ConfigProblems.of(str(file), document.problems)
+            raise ConfigFileError.of(str(file), document.problems)
         if not isinstance(document.data, dict):
             raise ConfigError("this is no Compose file: it holds no map", where=str(file))
         self.read.append(file)
@@ -198,7 +201,6 @@ class _Reader:
         if not base.get("file"):
             under = _rooted(normalised(under), folder)
             under = self._extended(str(other), under, services, file, folder, variables, depth + 1)
-        under.pop("profiles", None) if not base.get("file") else None
         return merged(under, block)  # type: ignore[no-any-return]
 
     def _included(self, include: Any, folder: Path, variables: Mapping[str, str], depth: int) -> dict[str, Any]:
@@ -211,7 +213,9 @@ class _Reader:
         named = block.get("env_file")
         env_files = [named] if isinstance(named, str) else named
         if env_files is None:
-            known = {**_dotenv(below, {}, self.dotenv), **variables} if below.resolve() != folder.resolve() else variables
+            known = (
+                {**_dotenv(below, {}, self.dotenv), **variables} if below.resolve() != folder.resolve() else variables
+            )
         else:
             known = {}
             for one in env_files:
@@ -223,13 +227,13 @@ class _Reader:
 
 def _rooted(block: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A service whose paths on the host are absolute."""
-    out = dict(block)
-    if isinstance(out.get("volumes"), list):
-        out["volumes"] = [_rooted_mount(one, folder) for one in out["volumes"]]
-    if isinstance(out.get("env_file"), list):
-        named = [one if isinstance(one, dict) else {"path": one} for one in out["env_file"]]
-        out["env_file"] = [{**one, "path": _host_path(str(one.get("path")), folder)} for one in named]
-    return out
+
+    def env_files(listed: Any) -> Any:
+        named = [one if isinstance(one, dict) else {"path": one} for one in listed or []]
+        return [{**one, "path": _host_path(str(one.get("path")), folder)} for one in named]
+
+    out = changed(block, "volumes", lambda listed: [_rooted_mount(one, folder) for one in listed or []])
+    return changed(out, "env_file", env_files)
 
 
 def _rooted_mount(mount: Any, folder: Path) -> Any:
@@ -253,7 +257,9 @@ def _host_path(path: str, folder: Path) -> str:
     return os.path.normpath(folder / Path(path).expanduser())
 
 
-def _service(name: str, block: Mapping[str, Any], project: str, folder: Path, volumes: Mapping[str, str]) -> ComposeService:
+def _service(
+    name: str, block: Mapping[str, Any], project: str, folder: Path, volumes: Mapping[str, str]
+) -> ComposeService:
     mounts = [_mount(one, volumes) for one in block.get("volumes") or []]
     env_files = [Path(one["path"]) for one in block.get("env_file") or []]
     variables: dict[str, str] = {}
@@ -267,11 +273,19 @@ def _service(name: str, block: Mapping[str, Any], project: str, folder: Path, vo
         image=str(block.get("image") or ""),
         container=str(block.get("container_name") or f"{project}-{name}-1"),
         environment=variables,
+        command=_words(block.get("command")),
         mounts=tuple(one for one in mounts if one is not None),
         env_files=tuple(env_files),
         ports=tuple(_port(one) for one in block.get("ports") or []),
         profiles=tuple(str(one) for one in block.get("profiles") or []),
     )
+
+
+def _words(command: Any) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command)) if isinstance(command, str) else tuple(str(one) for one in command or [])
+    except ValueError:
+        return (command,)
 
 
 def _mount(block: Mapping[str, Any], volumes: Mapping[str, str]) -> Mount | None:

@@ -3,6 +3,7 @@
 After the Compose specification ("Merge", "Extend", "Include"), for the part that matters to a backup.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from daytwo.config.document import Tagged
@@ -45,13 +46,26 @@ def normalised(service: dict[str, Any]) -> dict[str, Any]:
     """A service whose settings that can be lists or maps are maps, so that they merge by name."""
     out = dict(service)
     for key in ("environment", "labels"):
-        if isinstance(out.get(key), list):
-            pairs = [str(one).partition("=") for one in out[key]]
-            out[key] = {name: value if mark else None for name, mark, value in pairs}
+        out = changed(out, key, _as_map)
     for key in ("env_file", "profiles"):
-        if isinstance(out.get(key), str):
-            out[key] = [out[key]]
+        out = changed(out, key, lambda value: [value] if isinstance(value, str) else value)
     return out
+
+
+def changed(service: dict[str, Any], key: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A service with one setting changed, inside its tag if it has one."""
+    if key not in service:
+        return service
+    value = service[key]
+    new = Tagged(value.tag, change(value.value)) if isinstance(value, Tagged) else change(value)
+    return {**service, key: new}
+
+
+def _as_map(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    pairs = [str(one).partition("=") for one in value]
+    return {name: text if mark else None for name, mark, text in pairs}
 
 
 def _by_target(under: list[Any], over: list[Any]) -> list[Any]:

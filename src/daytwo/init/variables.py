@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from daytwo.config.document import Tagged
+
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _PLAIN = re.compile(_NAME)
 _OPERATOR = re.compile(rf"({_NAME})(:?[-?+])?")
@@ -19,7 +21,8 @@ def substitute(text: str, variables: Mapping[str, str], missing: set[str]) -> st
     """Put the values of variables into a text.
 
     Args:
-        text: with `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+instead}`, `${NAME:?error}`, `$$`.
+        text: with `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+instead}`, `${NAME:?error}`
+            and `$$`.
         variables: the values.
         missing: names that have neither value nor default are added to it; they count as empty, as in Compose.
     """
@@ -83,6 +86,8 @@ def substitute_all(data: Any, variables: Mapping[str, str], missing: set[str]) -
         return {key: substitute_all(value, variables, missing) for key, value in data.items()}
     if isinstance(data, list):
         return [substitute_all(value, variables, missing) for value in data]
+    if isinstance(data, Tagged):
+        return Tagged(data.tag, substitute_all(data.value, variables, missing))
     return data
 
 

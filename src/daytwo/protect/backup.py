@@ -5,7 +5,7 @@ What its way back needs (which containers it stopped) is in the run's journal be
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from importlib.metadata import version
@@ -92,7 +92,7 @@ class _Backup:
             try:
                 repository.check(self.run)
                 last = facts.latest_manifest(repository, self.plan.backup, self.run)
-                space.guard(repository, last, self.settings.floor)
+                space.guard(repository, last, self.settings.floor, [part.name for part in self.plan.components])
                 self.writers[name] = repository.begin(self.plan.snapshot, self.run)
             except DaytwoError as error:
                 self.failures[name] = error
@@ -139,6 +139,7 @@ class _Backup:
                 self.bench.config.recovery.recipients,
                 self.run,
                 self.bench.clock,
+                self._watched,
             )
         except DaytwoError as error:
             self.run.report(name, "failed")
@@ -147,6 +148,10 @@ class _Backup:
         size = fanned.record.plain.size if fanned.record.plain else 0
         self.run.report(name, "done", size)
         return fanned
+
+    def _watched(self, name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        repository = self.bench.repositories[name]
+        return space.watching(chunks, repository.free, self.settings.floor, f"repository {name}")
 
     def release(self) -> list[str]:
         """Put the stopped containers back into the state they were in."""

@@ -73,6 +73,7 @@ def fan_out(
     recipients: tuple[str, ...],
     run: Run,
     now: Callable[[], datetime],
+    guard: Callable[[str, Iterator[bytes]], Iterator[bytes]] = lambda name, chunks: chunks,
 ) -> Fanned:
     """Dump a component once and hand it to every writer.
 
@@ -83,6 +84,7 @@ def fan_out(
         recipients: age recipients; used when the component is secret.
         run: the backup's run.
         now: the clock, for the times in the record.
+        guard: by repository, watches what is written there, and ends it when the disk would fill up.
 
     Raises:
         DaytwoError: the source failed, or every repository did.
@@ -100,7 +102,7 @@ def fan_out(
             flow = _believed(component, plain, plain.through(dump.chunks(), report))
             if component.secret:
                 flow = stored.through(encrypting(flow, recipients))
-            _spread(flow, streamed, name, failed)
+            _spread(flow, streamed, name, failed, guard)
         for thread in threads:
             thread.join()
         if len(failed) == len(writers):
@@ -142,13 +144,22 @@ def _believed(component: Component, meter: Meter, chunks: Iterator[bytes]) -> It
         )
 
 
-def _spread(flow: Iterator[bytes], writers: Mapping[str, Writer], name: str, failed: dict[str, DaytwoError]) -> None:
+def _spread(
+    flow: Iterator[bytes],
+    writers: Mapping[str, Writer],
+    name: str,
+    failed: dict[str, DaytwoError],
+    guard: Callable[[str, Iterator[bytes]], Iterator[bytes]],
+) -> None:
     if len(writers) == 1:
         ((key, writer),) = writers.items()
-        _put(failed, key, writer, name, Flow(flow))
+        _put(failed, key, writer, name, Flow(guard(key, flow)))
         return
     pipes = {key: _Pipe() for key in writers}
-    threads = {key: _thread(failed, key, writer, name, Flow(pipes[key].chunks())) for key, writer in writers.items()}
+    threads = {
+        key: _thread(failed, key, writer, name, Flow(guard(key, pipes[key].chunks())))
+        for key, writer in writers.items()
+    }
     try:
         for chunk in flow:
             for key, pipe in pipes.items():

@@ -27,6 +27,7 @@ BODY = 10_000
 """The last so many characters of an error are sent."""
 _AGENT = "daytwo"
 _WORTH_ANOTHER_TRY = (408, 425, 429)
+_ONLY_GET = (404, 405, 501)
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ def address(target: PingTarget, setting: str, folder: Path) -> Secret:
     url = target.address
     text = resolve(url, where=setting, base=folder).reveal() if isinstance(url, SecretRef) else url
     base = Secret(text.strip())
-    parts = urlsplit(base.reveal())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(base.reveal())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
         raise SecretError("this is no http:// or https:// address", where=setting, hint="Write the whole address there")
-    if parts.path.strip("/"):
-        # The token is usually the path: it must be blanked where only the path shows up.
-        Secret(parts.path)
     return Secret(urlunsplit(parts._replace(path=parts.path.rstrip("/") + target.suffix))) if target.suffix else base
 
 
@@ -123,7 +125,8 @@ def ping(url: Secret, text: str = "", manner: Manner | None = None) -> str:
 
     Args:
         url: the address; http or https.
-        text: sent as the body, secrets blanked, only its end if it is long.
+        text: sent as the body of a POST, secrets blanked, only its end if it is long; without one it is a GET. To a
+            service that knows only GET it goes without the text.
         manner: how patient to be.
 
     Returns:
@@ -139,7 +142,9 @@ def ping(url: Secret, text: str = "", manner: Manner | None = None) -> str:
         if answer is None:
             return ""
         trouble = answer
-        if not trouble.passing:
+        if body and trouble.code in _ONLY_GET:
+            body = b""
+        elif not trouble.passing:
             break
     return f"{_host(url)}: {trouble.what}"
 
@@ -148,6 +153,7 @@ def ping(url: Secret, text: str = "", manner: Manner | None = None) -> str:
 class _Trouble:
     what: str
     passing: bool
+    code: int = 0
 
 
 def _in_time(url: Secret, body: bytes, timeout: float) -> _Trouble | None:
@@ -160,15 +166,14 @@ def _in_time(url: Secret, body: bytes, timeout: float) -> _Trouble | None:
 
 
 def _request(url: Secret, body: bytes, timeout: float) -> _Trouble | None:
-    request = urllib.request.Request(url.reveal(), data=body, headers={"User-Agent": _AGENT,
-                                     "Content-Type": "text/plain; charset=utf-8"}, method="POST")  # fmt: skip
+    headers = {"User-Agent": _AGENT} | ({"Content-Type": "text/plain; charset=utf-8"} if body else {})
     try:
+        request = urllib.request.Request(url.reveal(), body or None, headers)  # noqa: S310 - the opener knows only http
         with _opener().open(request, timeout=timeout) as answer:
             answer.read(1)
     except urllib.error.HTTPError as error:
         error.close()
-        hint = "; is the address right?" if error.code in (404, 410) else ""
-        return _Trouble(f"it answered {error.code}{hint}", error.code >= 500 or error.code in _WORTH_ANOTHER_TRY)
+        return _Trouble(f"it answered {error.code}{_advice(error.code)}", _passing(error.code), error.code)
     except TimeoutError:
         return _Trouble(f"no answer within {timeout:g} s", True)
     except urllib.error.URLError as error:
@@ -176,6 +181,16 @@ def _request(url: Secret, body: bytes, timeout: float) -> _Trouble | None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         return _Trouble(_reason(error), not isinstance(error, ValueError | http.client.InvalidURL))
     return None
+
+
+def _passing(code: int) -> bool:
+    return code >= 500 or code in _WORTH_ANOTHER_TRY
+
+
+def _advice(code: int) -> str:
+    if code in (404, 410):
+        return "; is the address right?"
+    return "; write the address that it redirects to" if 300 <= code < 400 else ""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -193,7 +208,7 @@ def _opener() -> urllib.request.OpenerDirector:
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(), _NoRedirect(),
-        urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.UnknownHandler(),
     ):  # fmt: skip
         opener.add_handler(handler)
     return opener

@@ -49,7 +49,7 @@ delimiter ;
 DAMAGE = """
 delete from `order` where id = 1; update customer set name = 'x'; drop view above; drop trigger tidier;
 drop function add_one; create function newer() returns int deterministic return 1;
-create table later (id int primary key, c int, foreign key (c) references customer (id));
+create table later (id int primary key, c int, key (c), foreign key (c) references customer (id));
 insert into later values (1, 1); create view later_view as select * from later; alter table tree add column extra int;
 do nextval(numbers);
 """

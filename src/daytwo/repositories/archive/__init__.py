@@ -4,6 +4,7 @@ In the folder: `<app>-20261121T030000Z.tar.gz`, beside it `<same>.manifest.json`
 `<same>.marks.json`. A snapshot exists when its manifest does. Files of other apps in the same folder are left alone.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from daytwo.repositories.archive.settings import ArchiveSettings
 from daytwo.repositories.archive.storage import GoneError, Session, Storage
 from daytwo.repositories.archive.tarhead import content
 from daytwo.repositories.archive.writer import ArchiveWriter, Shelf
+
+__all__ = ["ArchiveRepository", "ArchiveSettings"]
 
 
 class ArchiveRepository(Repository[ArchiveSettings]):
@@ -167,27 +170,33 @@ class ArchiveRepository(Repository[ArchiveSettings]):
     ) -> Iterator[bytes]:
         where = self.storage.address(note.file)
         try:
-            with self.storage.session(run) as session:
-                if note.encrypted:
-                    plain = unseal(note.encrypted, session.read(note.file), secrets, where, run)
-                    raw = _stretch(plain, member.offset, member.length)
-                else:
-                    raw = session.read(note.file, member.offset, member.length)
+            with self.storage.session(run) as session, _ended(self._raw(session, note, member, secrets, run)) as raw:
                 yield from content(make_codec(note.format).decompress(raw), component, member.size)
         except GoneError as error:
             raise IntegrityError(error.what, where=where, hint=error.hint) from None
 
+    def _raw(
+        self, session: Session, note: Location, member: Member, secrets: tuple[str, ...], run: Run
+    ) -> Iterator[bytes]:
+        """A member's compressed bytes."""
+        if not note.encrypted:
+            yield from session.read(note.file, member.offset, member.length)
+            return
+        where = self.storage.address(note.file)
+        with _ended(unseal(note.encrypted, session.read(note.file), secrets, where, run)) as plain:
+            yield from _stretch(plain, member.offset, member.length)
+
     def _copy(
         self, source: "ArchiveRepository", manifest: Manifest, note: Location, publication: Publication, run: Run
     ) -> Manifest:
-        path = publication.archive
-        if isinstance(source.storage, LocalStorage) and not self.storage.local:
-            path = source.storage.folder / note.file
-        else:
+        path = _original(source, note) if not self.storage.local else None
+        if path is None:
+            path = publication.archive
             with source.storage.session(run) as session:
                 _fetch(session, note.file, path, note.size)
+        with disk.errors(path.parent):  # before the upload: what object lock protects is not to be garbage
             whole = [disk.Segment(note.size, note.sha256)]
-            disk.read_back(disk.from_disk(path, run), whole, str(publication.folder.parent))
+            disk.read_back(disk.from_disk(path, run), whole, source.storage.address(note.file))
         with self.storage.session(run) as session:
             if any(entry.name.startswith(f"{note.stem}.") for entry in session.entries()):
                 raise RepositoryError(f"{note.file} is there already, without its manifest", where=self.storage.label,
@@ -206,6 +215,17 @@ class ArchiveRepository(Repository[ArchiveSettings]):
         return removed
 
 
+@contextlib.contextmanager
+def _ended(chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+    """End a stream where it is used, before what it reads from is closed."""
+    try:
+        yield chunks
+    finally:
+        close = getattr(chunks, "close", None)
+        if close:
+            close()
+
+
 def _stretch(chunks: Iterator[bytes], offset: int, length: int) -> Iterator[bytes]:
     """A part of a stream that cannot be sought in."""
     for chunk in chunks:
@@ -217,6 +237,11 @@ def _stretch(chunks: Iterator[bytes], offset: int, length: int) -> Iterator[byte
         yield piece
         if length == 0:
             return
+
+
+def _original(source: ArchiveRepository, note: Location) -> Path | None:
+    """The archive itself, where it can be read by path."""
+    return source.storage.folder / note.file if isinstance(source.storage, LocalStorage) else None
 
 
 def _fetch(session: Session, name: str, path: Path, size: int) -> None:

@@ -5,6 +5,7 @@ for a rename that replaces and for fsync where the server offers them. The `sftp
 or write to a pipe, so reading back a large archive would need its size on the local disk once more.
 """
 
+import contextlib
 import stat
 import struct
 from collections import deque
@@ -85,9 +86,7 @@ class SftpClient:
                     return
                 yield data
         finally:
-            for id, _, _ in asked:
-                self._answer(id)
-            self._close(handle)
+            self._end([id for id, _, _ in asked], handle)
 
     def write(self, path: str, chunks: Iterator[bytes], sync: bool = True) -> None:
         """Make a file of these bytes, several requests ahead; it must not be there."""
@@ -107,9 +106,7 @@ class SftpClient:
             if sync and b"fsync@openssh.com" in self._extensions:
                 self._done(self._request(_Type.EXTENDED, _s(b"fsync@openssh.com"), _s(handle)), path)
         finally:
-            for id in asked:
-                self._answer(id)
-            self._close(handle)
+            self._end(list(asked), handle)
 
     def listing(self, path: str) -> list[Listed]:
         """What is in a folder."""
@@ -124,7 +121,7 @@ class SftpClient:
                     self._refuse(body, path)
                 found += _names(body)
         finally:
-            self._close(handle)
+            self._end([], handle)
 
     def size(self, path: str) -> int:
         """A file's size in bytes."""
@@ -170,8 +167,12 @@ class SftpClient:
             self._refuse(body, path)
         return _strings(body)[0]
 
-    def _close(self, handle: bytes) -> None:
-        self._answer(self._request(_Type.CLOSE, _s(handle)))
+    def _end(self, unanswered: list[int], handle: bytes) -> None:
+        """Close a handle; a connection that has ended has closed it already, and the first error is the one to tell."""
+        with contextlib.suppress(DaytwoError, OSError, ValueError):
+            for id in unanswered:
+                self._answer(id)
+            self._answer(self._request(_Type.CLOSE, _s(handle)))
 
     def _ask_read(self, handle: bytes, offset: int, count: int) -> int:
         return self._request(_Type.READ, _s(handle), struct.pack(">QI", offset, count))

@@ -42,9 +42,7 @@ class Taken:
     warnings: tuple[str, ...] = ()
 
 
-def take_stream(
-    program: Program, run: Run, name: str, tags: tuple[str, ...], chunks: Iterator[bytes]
-) -> Taken:
+def take_stream(program: Program, run: Run, name: str, tags: tuple[str, ...], chunks: Iterator[bytes]) -> Taken:
     """Store chunks as one file.
 
     restic 0.14 takes the end of its input for the end of the file whatever became of the producer, so a failing
@@ -99,14 +97,23 @@ def excludes(folder: Path, patterns: tuple[str, ...]) -> list[str]:
     characters that mean something in a pattern escaped.
     """
     anchor = re.sub(r"([*?\[\\])", r"\\\1", str(folder).rstrip("/"))
-    return [f"--exclude={anchor}{pattern}" if pattern.startswith("/") else f"--exclude={pattern}" for pattern in patterns]
+    return [
+        f"--exclude={anchor}{pattern}" if pattern.startswith("/") else f"--exclude={pattern}" for pattern in patterns
+    ]
 
 
 def _backup(program: Program, tags: tuple[str, ...]) -> list[str]:
     settings = program.settings
     compression = [] if settings.compression == "auto" else [f"--compression={settings.compression}"]
-    return ["backup", "--json", "--host", host_of(program.place), *tag_arguments(tags), *compression,
-            *pack_size_argument(settings)]  # fmt: skip
+    return [
+        "backup",
+        "--json",
+        "--host",
+        host_of(program.place),
+        *tag_arguments(tags),
+        *compression,
+        *pack_size_argument(settings),
+    ]
 
 
 def _summary(process: Process, on_status: Callable[[Status], None]) -> Summary | None:
@@ -124,8 +131,11 @@ def _taken(
     program: Program, summary: Summary | None, path: str, *, folder: bool, warnings: tuple[str, ...] = ()
 ) -> Taken:
     if summary is None:
-        raise RepositoryError("restic ended well but named no snapshot", where=program.where,
-                              hint="Is the program in `binary` really restic?")  # fmt: skip
+        raise RepositoryError(
+            "restic ended well but named no snapshot",
+            where=program.where,
+            hint="Is the program in `binary` really restic?",
+        )
     return Taken(summary.snapshot_id, path, folder, summary.total_bytes_processed, summary.data_added, warnings)
 
 
@@ -140,6 +150,9 @@ def _vanished(stderr: str, name: str) -> tuple[str, ...]:
     if bad or not troubles or len(stderr) >= 60_000:
         shown = "; ".join(f"{trouble.item}: {trouble.reason}" for trouble in bad[:_SHOWN])
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        raise SourceError(f"some files could not be read: {shown or 'restic does not say which'}{more}", where=name,
-                          hint="Give the user that runs daytwo the right to read them, or exclude them")  # fmt: skip
+        raise SourceError(
+            f"some files could not be read: {shown or 'restic does not say which'}{more}",
+            where=name,
+            hint="Give the user that runs daytwo the right to read them, or exclude them",
+        )
     return tuple(f"{trouble.item} vanished while it was read" for trouble in troubles)

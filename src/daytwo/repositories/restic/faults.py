@@ -34,19 +34,19 @@ class _Fault:
     make: Callable[[str, str], DaytwoError]
 
 
-def explain(code: int, stderr: str, name: str) -> DaytwoError:
+def explain(code: int, stderr: str, name: str, place: str) -> DaytwoError:
     """The error that restic's end means.
 
     Args:
         code: its exit code.
         stderr: its error output, secrets blanked.
         name: the repository's name in the configuration.
+        place: where it is, as restic was told; what its path spells is not what went wrong.
     """
-    low, where = stderr.lower(), f"repository {name}"
+    low, where = stderr.replace(place.removeprefix("local:"), "").lower(), f"repository {name}"
     text = _last(stderr) or f"restic ended with code {code}"
-    for fault_code, fault in _BY_CODE.items():
-        if code == fault_code:
-            return fault(text, where)
+    if code in _BY_CODE:
+        return _BY_CODE[code](_holder(stderr) or text, where)
     for fault in _FAULTS:
         if fault.pattern.search(low):
             return fault.make(_holder(stderr) or text, where)
@@ -81,9 +81,10 @@ def _holder(stderr: str) -> str:
 def _wrong_password(text: str, where: str) -> DaytwoError:
     setting = where.replace("repository ", "repositories.")
     return SecretError(
-        "the password does not open the repository", where=where,
+        "the password does not open the repository",
+        where=where,
         hint=f"Check {setting}.password; a repository made with another password needs that one, or another url",
-    )  # fmt: skip
+    )
 
 
 def _busy(text: str, where: str) -> DaytwoError:
@@ -91,13 +92,15 @@ def _busy(text: str, where: str) -> DaytwoError:
 
 
 def _nothing_there(text: str, where: str) -> DaytwoError:
-    return NoRepositoryError(f"there is no repository: {text}", where=where,
-                             hint="Check its url; `daytwo backup` makes it at its first run")  # fmt: skip
+    return NoRepositoryError(
+        f"there is no repository: {text}", where=where, hint="Check its url; `daytwo backup` makes it at its first run"
+    )
 
 
 def _damage(text: str, where: str) -> DaytwoError:
-    return IntegrityError(text, where=where,
-                          hint="Restore from another snapshot or repository; `restic check --read-data` tells more")  # fmt: skip
+    return IntegrityError(
+        text, where=where, hint="Restore from another snapshot or repository; `restic check --read-data` tells more"
+    )
 
 
 def _space(text: str, where: str) -> DaytwoError:
@@ -111,8 +114,9 @@ def _denied(text: str, where: str) -> DaytwoError:
 
 
 def _append_only(text: str, where: str) -> DaytwoError:
-    return RefusedError(text, where=where,
-                        hint="The server lets this machine only add: set append_only: true and prune from elsewhere")  # fmt: skip
+    return RefusedError(
+        text, where=where, hint="The server lets this machine only add: set append_only: true and prune from elsewhere"
+    )
 
 
 def _unreachable(text: str, where: str) -> DaytwoError:
@@ -120,13 +124,17 @@ def _unreachable(text: str, where: str) -> DaytwoError:
 
 
 def _bad_url(text: str, where: str) -> DaytwoError:
-    error = RepositoryError(text, where=where, hint="Check its url: a path, sftp:, s3:, rest:, b2:, azure:, gs: or rclone:")
+    error = RepositoryError(
+        text, where=where, hint="Check its url: a path, sftp:, s3:, rest:, b2:, azure:, gs: or rclone:"
+    )
     error.permanent = True
     return error
 
 
 def _no_folder(text: str, where: str) -> DaytwoError:
-    error = RepositoryError(text, where=where, hint="Check its url: a part of the path is no folder or cannot be written")
+    error = RepositoryError(
+        text, where=where, hint="Check its url: a part of the path is no folder or cannot be written"
+    )
     error.permanent = True
     return error
 
@@ -142,18 +150,27 @@ _FAULTS = tuple(
         (r"wrong password or no key found", _wrong_password),
         (r"already locked(?: exclusively)? by", _busy),
         (r"no space left on device|disk quota exceeded", _space),
-        (r"server response:? 403|append.only", _append_only),
+        (r"server response:? 403", _append_only),
         (r"parsing repository location failed|invalid backend", _bad_url),
         (r"all target directories/files do not exist|all source directories/files do not exist", _no_source),
         (r"permission denied \(", _denied),
-        (r"connection refused|no route to host|network is unreachable|could not resolve|no such host|i/o timeout"
-         r"|connection timed out|unable to start the sftp session|tls handshake|dial tcp", _unreachable),
-        (r"access ?denied|accessdenied|invalidaccesskeyid|signaturedoesnotmatch|signature we calculated|forbidden"
-         r"|unauthorized|access key id you provided does not exist", _denied),
-        (r"ciphertext verification failed|repository contains errors|hash does not match|invalid data returned"
-         r"|does not match id|not found in (?:the )?(?:repository )?index|(?:blob|tree|pack) \w+ (?:was )?not found"
-         r"|unexpected eof|wrong data returned|blob not found", _damage),
+        (
+            r"connection refused|no route to host|network is unreachable|could not resolve|no such host|i/o timeout"
+            r"|connection timed out|unable to start the sftp session|tls handshake|dial tcp",
+            _unreachable,
+        ),
+        (
+            r"access ?denied|accessdenied|invalidaccesskeyid|signaturedoesnotmatch|signature we calculated|forbidden"
+            r"|unauthorized|access key id you provided does not exist",
+            _denied,
+        ),
+        (
+            r"ciphertext verification failed|repository contains errors|hash does not match|invalid data returned"
+            r"|does not match id|not found in (?:the )?(?:repository )?index|(?:blob|tree|pack) \w+ (?:was )?not found"
+            r"|unexpected eof|wrong data returned|blob not found",
+            _damage,
+        ),
         (r"not a directory|permission denied|read-only file system|operation not permitted", _no_folder),
         (r"unable to open config file.*(?:no such file|does not exist|not found|404)", _nothing_there),
     )
-)  # fmt: skip
+)

@@ -90,21 +90,36 @@ def app_tags(place: Place) -> tuple[str, ...]:
 
 def component_tags(place: Place, snapshot_id: str, run_id: str, component: str) -> tuple[str, ...]:
     """The tags of a component."""
-    return (*app_tags(place), f"run:{quoted(run_id)}", f"snapshot:{quoted(snapshot_id)}",
-            f"component:{quoted(component)}")  # fmt: skip
+    return (
+        *app_tags(place),
+        f"run:{quoted(run_id)}",
+        f"snapshot:{quoted(snapshot_id)}",
+        f"component:{quoted(component)}",
+    )
 
 
 def manifest_tags(place: Place, manifest: Manifest) -> tuple[str, ...]:
     """The tags of a manifest."""
-    return (*app_tags(place), MANIFEST, f"run:{quoted(manifest.run)}", f"snapshot:{quoted(manifest.id)}",
-            f"seq:{manifest.sequence}")  # fmt: skip
+    return (
+        *app_tags(place),
+        MANIFEST,
+        f"run:{quoted(manifest.run)}",
+        f"snapshot:{quoted(manifest.id)}",
+        f"seq:{manifest.sequence}",
+    )
 
 
 def mark_tags(place: Place, snapshot_id: str, mark: Mark) -> tuple[str, ...]:
     """The tags of a mark, which say all of it: reading marks costs no more than listing them."""
     note = (f"note:{quoted(mark.note)}",) if mark.note else ()
-    return (*app_tags(place), MARK, f"mark:{mark.kind}", f"snapshot:{quoted(snapshot_id)}",
-            f"at:{mark.at.isoformat()}", *note)  # fmt: skip
+    return (
+        *app_tags(place),
+        MARK,
+        f"mark:{mark.kind}",
+        f"snapshot:{quoted(snapshot_id)}",
+        f"at:{mark.at.isoformat()}",
+        *note,
+    )
 
 
 def mark_of(found: Found) -> Mark | None:

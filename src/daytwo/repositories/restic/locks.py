@@ -100,9 +100,10 @@ def _unlock(program: Program, stale: dict[str, Lock], host: str, run: Run) -> No
     for lock in stale.values():
         if lock.hostname == host and life_of(lock) is Life.OTHER:
             raise BusyError(
-                f"the lock of {lock} is stale, but its process id belongs to another program now", where=program.where,
+                f"the lock of {lock} is stale, but its process id belongs to another program now",
+                where=program.where,
                 hint="Make sure that no restic runs on it anywhere, then run `restic unlock --remove-all`",
-            )  # fmt: skip
+            )
     program.capture(run, "unlock")
 
 

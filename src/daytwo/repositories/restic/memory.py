@@ -1,8 +1,8 @@
 """What daytwo remembers of a restic repository on this machine, to spare it work; losing it costs only time.
 
 Manifests never change, so one that was read or written once is not read again (each reading is a start of restic).
-The repository's id tells a disk that is not mounted from a repository that is still to be made. Debts are restic
-snapshots that should be gone and could not be removed while another process held the repository.
+The repository's id tells a disk that is not mounted from a repository that is still to be made. Debts are runs
+whose unfinished pieces could not be removed while another process held the repository.
 """
 
 import contextlib
@@ -64,14 +64,14 @@ class Memory:
             _write(self.folder / "id", value.encode())
 
     def debts(self) -> list[str]:
-        """Restic snapshots that should be gone."""
+        """Runs whose unfinished pieces should be gone and could not be removed yet."""
         with contextlib.suppress(OSError):
             return (self._app / "debts").read_text(encoding="ascii").split()
         return []
 
-    def owe(self, restic_ids: Iterable[str]) -> None:
-        """Note restic snapshots that should be gone."""
-        _write(self._app / "debts", "\n".join(dict.fromkeys([*self.debts(), *restic_ids])).encode())
+    def owe(self, run_id: str) -> None:
+        """Note a run whose unfinished pieces should be gone."""
+        _write(self._app / "debts", "\n".join(dict.fromkeys([*self.debts(), run_id])).encode())
 
     def paid(self) -> None:
         """They are gone."""

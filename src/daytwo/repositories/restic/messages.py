@@ -1,6 +1,7 @@
 """What restic says, as values: its JSON messages, its lists, its locks. Pure functions.
 
-The forms are those of restic 0.14 to 0.18 (restic's manual, "JSON output"); unknown messages and fields are passed over.
+The forms are those of restic 0.14 and later (restic's manual, "JSON output"); unknown messages and fields are passed
+over.
 """
 
 import json

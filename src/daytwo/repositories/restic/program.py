@@ -5,15 +5,17 @@ count their starts.
 """
 
 import contextlib
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from daytwo.core.command import Command, command
-from daytwo.core.errors import CommandError, DaytwoError, IntegrityError, MissingToolError, RepositoryError
-from daytwo.core.process import Completed, Process
+from daytwo.core.errors import DaytwoError, IntegrityError, MissingToolError, RepositoryError
+from daytwo.core.process import CHUNK, Completed, Process
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret, SecretRef, resolve
 from daytwo.core.service import Place
@@ -24,6 +26,7 @@ from daytwo.repositories.restic.settings import ResticSettings, local_folder, lo
 FLOOR = (0, 14)
 """The oldest restic that daytwo knows: Debian 12's."""
 _LOOK = 0.2
+_GRACE = 5.0
 _EVERY_CODE = tuple(range(256))
 
 
@@ -76,9 +79,14 @@ class Program:
             "RESTIC_PROGRESS_FPS": "2",
         }
         return command(
-            self.settings.binary, *argv, self.settings.options,
-            env=env, secrets=self.secrets, where=self.where, ok=_EVERY_CODE,
-        )  # fmt: skip
+            self.settings.binary,
+            *argv,
+            self.settings.options,
+            env=env,
+            secrets=self.secrets,
+            where=self.where,
+            ok=_EVERY_CODE,
+        )
 
     @contextlib.contextmanager
     def running(
@@ -94,13 +102,14 @@ class Program:
             process = Process(LOCAL, self.command(*argv), run, stdin=stdin)
         except MissingToolError as error:
             raise MissingToolError(
-                f"{self.settings.binary} is not installed", where=self.where,
+                f"{self.settings.binary} is not installed",
+                where=self.where,
                 hint="Install restic 0.14 or newer, or set `binary` to its path",
-            ) from error  # fmt: skip
+            ) from error
         with process, _Watch(process, 1 if local_folder(self.settings, self.place) else 3) as watch:
             try:
                 yield process
-            except CommandError:
+            except DaytwoError:
                 if watch.lost:
                     raise watch.error(self.where) from None
                 raise
@@ -116,7 +125,7 @@ class Program:
         """
         code = process.finish()
         if code not in ok:
-            raise explain(code, process.stderr(), self.name)
+            raise explain(code, process.stderr(), self.name, location(self.settings, self.place))
         return code
 
     def capture(
@@ -139,7 +148,7 @@ class Program:
             try:
                 output = b"".join(process.chunks())
                 code = self.judge(process)
-            except CommandError:
+            except DaytwoError:
                 if expired.is_set():
                     raise self._no_answer(process, limit or 0) from None
                 raise
@@ -148,15 +157,34 @@ class Program:
     def _no_answer(self, process: Process, limit: float) -> DaytwoError:
         last = process.stderr().strip().splitlines()
         return RepositoryError(
-            f"no answer within {limit:g} s{': ' + last[-1] if last else ''}", where=self.where,
+            f"no answer within {limit:g} s{': ' + last[-1] if last else ''}",
+            where=self.where,
             hint="Check the network and that its server runs",
-        )  # fmt: skip
+        )
 
-    def stream(self, run: Run, *argv: str | Iterable[str]) -> Iterator[bytes]:
+    def stream(self, run: Run, *argv: str | Iterable[str]) -> Generator[bytes, None, None]:
         """restic's standard output in chunks; raises after the last one when it did not succeed."""
         with self.running(run, *argv) as process:
-            yield from process.chunks()
+            try:
+                yield from process.chunks()
+            except GeneratorExit:
+                interrupt(process)
+                while process.stdout.read(CHUNK):
+                    pass
+                raise
             self.judge(process)
+
+
+def interrupt(process: Process) -> None:
+    """Have restic end and take its lock with it: 0.14 does so on SIGINT only. Killed when it does not hurry.
+
+    Never for one that stores its standard input, which must end at once.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    timer = threading.Timer(_GRACE, process.kill)
+    timer.daemon = True
+    timer.start()
 
 
 class _Watch:
@@ -171,14 +199,17 @@ class _Watch:
 
     def error(self, where: str) -> IntegrityError:
         """What it was ended for."""
-        return IntegrityError(f"a stored file is damaged or missing: {self.lost}", where=where,
-                              hint="Restore from another snapshot or repository; look with `restic check`")  # fmt: skip
+        return IntegrityError(
+            f"a stored file is damaged or missing: {self.lost}",
+            where=where,
+            hint="Restore from another snapshot or repository; look with `restic check`",
+        )
 
     def _look(self) -> None:
         while not self._over.wait(_LOOK):
             if lost := damaged_file(self._process.stderr(), self._times):
                 self.lost = lost
-                self._process.kill()
+                interrupt(self._process)
                 return
 
     def __enter__(self) -> "_Watch":
@@ -196,7 +227,7 @@ def _limited(process: Process, limit: float | None, expired: threading.Event) ->
 
     def end() -> None:
         expired.set()
-        process.kill()
+        interrupt(process)
 
     timer = threading.Timer(limit, end) if limit is not None else None
     if timer:

@@ -13,14 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from daytwo.core.errors import IntegrityError
+from daytwo.core.errors import IntegrityError, RepositoryError
 from daytwo.core.process import CHUNK
 from daytwo.core.run import Run
 from daytwo.repositories.restic import messages
 from daytwo.repositories.restic.program import Program
+from daytwo.repositories.restic.reading import listing
 
 _HINT = "Nothing of it is visible; look at the disk or the server, then run the backup again"
 _SIDE_BY_SIDE = 2
+_WHOLE_ID = 64
 _START_SECONDS = 0.7
 _BYTES_PER_SECOND = 50e6
 
@@ -46,12 +48,21 @@ class ReadBack(ABC):
         """Look which files there are now: what was there once must stay."""
 
     @abstractmethod
-    def check(self, snapshots: Iterable[str], whole: Whole | None) -> None:
+    def full_id(self, short: str) -> str:
+        """The whole id of a restic snapshot; restic up to 0.16 tells the first eight characters only.
+
+        Raises:
+            IntegrityError: there is none, or more than one.
+        """
+
+    @abstractmethod
+    def check(self, snapshots: Iterable[str], whole: Whole, *, added: bool) -> None:
         """Read every new file.
 
         Args:
             snapshots: ids of the restic snapshots that must be there.
             whole: another way to read it all, taken where it is cheaper.
+            added: whether there must be new data.
 
         Raises:
             IntegrityError: a file is not what was written.
@@ -65,16 +76,18 @@ class LocalReadBack(ReadBack):
         self._folder = folder
         self._where = where
         self._run = run
-        self._before = set(_files(folder))
+        self._before = self._all()
         self._new: set[str] = set()
 
     def note(self) -> None:
         """Look which files there are now."""
-        self._new |= set(_files(self._folder)) - self._before
+        self._new |= self._all() - self._before
 
-    def check(self, snapshots: Iterable[str], whole: Whole | None) -> None:
+    def check(self, snapshots: Iterable[str], whole: Whole, *, added: bool) -> None:
         """Hash every new file and compare with its name."""
         self.note()
+        if added and not any(name.startswith("index/") for name in self._new):
+            raise self._wrong("index", "does not tell of what was stored")
         for id in snapshots:
             if not (self._folder / "snapshots" / id).is_file():
                 raise self._wrong(f"snapshots/{id}", "is missing")
@@ -83,6 +96,21 @@ class LocalReadBack(ReadBack):
                 pass
         self._before |= self._new
         self._new = set()
+
+    def _all(self) -> set[str]:
+        try:
+            return set(_files(self._folder))
+        except OSError as error:
+            raise RepositoryError(
+                f"{error.filename} cannot be read: {error.strerror}",
+                where=self._where,
+                hint="Check its url and the rights on the folder",
+            ) from None
+
+    def full_id(self, short: str) -> str:
+        """The whole id of a restic snapshot."""
+        names = [path.name for path in (self._folder / "snapshots").glob(f"{short}*")]
+        return _only(names, short, self._where)
 
     def _hash(self, name: str) -> None:
         path = self._folder / name
@@ -114,7 +142,7 @@ def _files(folder: Path) -> Iterator[str]:
 def _below(folder: Path, name: str) -> Iterator[str]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            if len(entry.name) == 64:
+            if len(entry.name) == _WHOLE_ID:
                 yield f"{name}/{entry.name}"
             elif entry.is_dir(follow_symlinks=False):
                 yield from _below(Path(entry.path), f"{name}/{entry.name}")
@@ -131,19 +159,28 @@ class RemoteReadBack(ReadBack):
     def note(self) -> None:
         """Nothing: a lost index shows as a restic snapshot that cannot be read."""
 
-    def check(self, snapshots: Iterable[str], whole: Whole | None) -> None:
+    def check(self, snapshots: Iterable[str], whole: Whole, *, added: bool) -> None:
         """Read new indexes, the snapshots, and the new files: one by one, or all of it, whichever is cheaper."""
         new = sorted(self._indexes() - self._before)
+        if added and not new:
+            raise IntegrityError("no index tells of what was stored", where=self._program.where, hint=_HINT)
         ids = list(snapshots)
         with ThreadPoolExecutor(_SIDE_BY_SIDE, "read back") as pool:
             indexes = list(pool.map(self._index, new))
-            list(pool.map(lambda id: self._cat("snapshot", id), ids))
+            list(pool.map(lambda one: self._cat("snapshot", one), ids))
             packs = {pack.id: pack.size for index in indexes for pack in index.packs}
-            if whole and not by_pack(packs.values(), whole.size):
+            if not by_pack(packs.values(), whole.size):
                 whole.read()
             else:
                 list(pool.map(self._pack, sorted(packs)))
         self._before |= set(new)
+
+    def full_id(self, short: str) -> str:
+        """The whole id of a restic snapshot."""
+        if len(short) == _WHOLE_ID:
+            return short
+        found = listing(self._program, self._run, [short])
+        return _only([one.id for one in found], short, self._program.where)
 
     def _indexes(self) -> set[str]:
         return set(self._program.capture(self._run, "list", "index", "--no-lock").text.split())
@@ -160,6 +197,12 @@ class RemoteReadBack(ReadBack):
             digest.update(chunk)
         if digest.hexdigest() != id:
             raise IntegrityError(f"data/{id} does not hold what was written", where=self._program.where, hint=_HINT)
+
+
+def _only(names: list[str], short: str, where: str) -> str:
+    if len(names) != 1:
+        raise IntegrityError(f"there are {len(names)} restic snapshots {short}, not one", where=where, hint=_HINT)
+    return names[0]
 
 
 def by_pack(packs: Iterable[int], whole: int) -> bool:

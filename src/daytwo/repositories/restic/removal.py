@@ -58,8 +58,18 @@ def forget(program: Program, ids: Sequence[str], run: Run, patience: float) -> l
     return broken
 
 
-def forget_or_owe(program: Program, memory: Memory, ids: Sequence[str], run: Run, patience: float) -> list[str]:
+def forget_or_owe(
+    program: Program, memory: Memory, ids: Sequence[str], owner: str, run: Run, patience: float
+) -> list[str]:
     """Remove restic snapshots nobody can see, or note that they must go later, where another process is in the way.
+
+    Args:
+        program: restic.
+        memory: where the debt is noted.
+        ids: the restic snapshots.
+        owner: the run that made them.
+        run: the run that removes them.
+        patience: seconds to wait for another process.
 
     Returns:
         The stale locks that were removed on the way.
@@ -69,7 +79,9 @@ def forget_or_owe(program: Program, memory: Memory, ids: Sequence[str], run: Run
     try:
         return forget(program, ids, run, patience)
     except BusyError as error:
-        memory.owe(ids)
-        run.warn(f"{program.where}: {len(ids)} unfinished restic snapshots stay for now, because {error.what}; "
-                 "the next clean-up removes them")  # fmt: skip
+        memory.owe(owner)
+        run.warn(
+            f"{program.where}: {len(ids)} unfinished restic snapshots stay for now, because {error.what}; "
+            "the next clean-up removes them"
+        )
         return []

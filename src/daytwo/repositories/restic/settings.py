@@ -22,7 +22,7 @@ class ResticSettings(RepositorySettings):
 
     url: str = Field(
         min_length=1,
-        description="where it is, as restic writes it: a path, sftp:user@host:/path, s3:https://host/bucket, rest:..., b2:...; "
+        description="where it is, as restic writes it: a path, sftp:user@host:/path, s3:https://host/bucket, ...; "
         "a relative path begins at the configuration's folder",
     )
     password: SecretRef = Field(description="the repository's password; without it nobody can read it, ever")

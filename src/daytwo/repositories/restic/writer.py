@@ -1,16 +1,14 @@
 """A snapshot on its way into a restic repository."""
 
-import hashlib
 import threading
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from daytwo.core.errors import BusyError, DaytwoError, IntegrityError
+from daytwo.core.errors import DaytwoError, IntegrityError, RepositoryError
 from daytwo.core.manifest import ComponentRecord, Manifest
 from daytwo.core.repository import Writer
 from daytwo.core.run import Run
 from daytwo.core.service import Dump, Tree
-from daytwo.repositories.restic import layout, messages
+from daytwo.repositories.restic import layout
 from daytwo.repositories.restic.backup import Taken, take_stream, take_tree
 from daytwo.repositories.restic.layout import Location, Stored
 from daytwo.repositories.restic.locks import break_stale
@@ -18,6 +16,7 @@ from daytwo.repositories.restic.memory import Memory
 from daytwo.repositories.restic.messages import Found
 from daytwo.repositories.restic.program import Program
 from daytwo.repositories.restic.readback import LocalReadBack, ReadBack, RemoteReadBack, Whole
+from daytwo.repositories.restic.reading import compare, dump, listing
 from daytwo.repositories.restic.removal import forget_or_owe
 from daytwo.repositories.restic.settings import local_folder
 
@@ -72,24 +71,20 @@ class ResticWriter(Writer):
         Raises:
             IntegrityError: what was read is not what was written.
         """
-        names = {record.stored_name: record for record in manifest.components}
-        for name, record in names.items():
+        records = {record.stored_name: record for record in manifest.components}
+        for name, record in records.items():
             self._same_size(name, record)
         with ThreadPoolExecutor(2, "finish") as pool:
-            listing = pool.submit(self._listing)
-            reading = pool.submit(self._check_files, names)
+            listing = pool.submit(self._listing, self._run)
+            reading = pool.submit(self._check_files, records)
             found = listing.result()
             reading.result()
         ours = [one for one in found if one.tag("snapshot") == self._id]
-        location = Location(components={name: self._stored(name, ours) for name in names})
-        wanted = {one.restic for one in location.components.values()}
-        strays = [one.id for one in ours if one.id not in wanted]
-        forget_or_owe(self._program, self._memory, strays, self._run, PATIENCE)
+        located = Location(components={name: self._stored(name, ours) for name in records})
+        self._forget_strays(located, ours)
         newest = max((layout.sequence_of(one) for one in found if one not in ours), default=0)
         components = tuple(self._recorded(record) for record in manifest.components)
-        return manifest.located(location.note()).model_copy(
-            update={"sequence": newest + 1, "components": components}
-        )
+        return manifest.located(located.note()).model_copy(update={"sequence": newest + 1, "components": components})
 
     def publish(self, manifest: Manifest) -> None:
         """Store the manifest; from then on the snapshot exists. Read back at once, and taken away if that fails."""
@@ -97,22 +92,79 @@ class ResticWriter(Writer):
         data = manifest.model_dump_json(indent=1).encode()
         tags = layout.manifest_tags(self._program.place, manifest)
         taken = take_stream(self._program, self._run, layout.MANIFEST_FILE, tags, iter((data,)))
+        stored = Stored(restic=self._read_back.full_id(taken.restic), path=taken.path)
+
+        def read() -> None:
+            if b"".join(dump(self._program, self._run, stored, fresh=True)) != data:
+                raise IntegrityError(
+                    "the stored manifest is not what was written", where=self._program.where, hint=_HINT
+                )
+
         self._read_back.note()
-        [found] = self._found(taken.restic, manifest)
-        self._read_back.check([found], Whole(len(data), lambda: self._same_manifest(found, data)))
+        self._read_back.check([stored.restic], Whole(len(data), read), added=True)
         self._published = True
-        self._memory.keep(found, manifest)
+        self._memory.keep(stored.restic, manifest)
 
     def abort(self) -> None:
         """Leave no trace but unreferenced data, which the next prune removes. Harmless after `publish`."""
         if self._published or not self._touched:
             return
         run = self._cleaner()
-        ids = [one.id for one in self._listing(run) if one.tag("snapshot") == self._id]
-        # The manifest first: what is taken away must be out of sight before it is incomplete.
-        ids.sort(key=lambda id: id not in self._manifests)
-        forget_or_owe(self._program, self._memory, ids, run, PATIENCE)
+        ours = [one for one in self._listing(run) if one.tag("snapshot") == self._id]
+        # The manifest first: out of sight before it is incomplete.
+        ids = [one.id for one in sorted(ours, key=lambda one: layout.MANIFEST not in one.tags)]
+        forget_or_owe(self._program, self._memory, ids, self._run.id, run, PATIENCE)
+        for warning in run.warnings:
+            self._run.warn(warning)
         self._touched = False
+
+    def _same_size(self, name: str, record: ComponentRecord) -> None:
+        taken = self._taken.get(name)
+        if taken is None:
+            raise RepositoryError(f"{name} was not stored", where=self._program.where, hint=_HINT)
+        if record.stored and not taken.folder and taken.size != record.stored.size:
+            raise IntegrityError(
+                f"restic took {taken.size} bytes of {name}, not {record.stored.size}",
+                where=self._program.where,
+                hint=_HINT,
+            )
+
+    def _check_files(self, records: dict[str, ComponentRecord]) -> None:
+        taken = {name: self._taken[name] for name in records}
+        ids = [self._read_back.full_id(one.restic) for one in taken.values() if one.restic]
+
+        def read() -> None:
+            for name, one in taken.items():
+                stored = Stored(restic=one.restic, path=one.path, folder=one.folder)
+                compare(self._program, self._run, records[name], stored)
+
+        whole = Whole(sum(one.size for one in taken.values()), read)
+        self._read_back.check(ids, whole, added=any(one.added for one in taken.values()))
+
+    def _stored(self, name: str, ours: list[Found]) -> Stored:
+        taken = self._taken[name]
+        if not taken.restic:
+            return Stored(path=taken.path)
+        found = next((one for one in ours if one.id.startswith(taken.restic)), None)
+        if found is None:
+            raise IntegrityError(
+                f"restic does not find {name} any more ({taken.restic})", where=self._program.where, hint=_HINT
+            )
+        return Stored(restic=found.id, tree=found.tree, path=taken.path, folder=taken.folder)
+
+    def _recorded(self, record: ComponentRecord) -> ComponentRecord:
+        """A folder read by path has no digest: its tar is made anew by restic at each reading."""
+        taken = self._taken[record.stored_name]
+        if not taken.folder:
+            return record
+        warnings = (*record.warnings, *taken.warnings)
+        return record.model_copy(update={"plain": None, "stored": None, "warnings": warnings})
+
+    def _forget_strays(self, located: Location, ours: list[Found]) -> None:
+        """What was stored of components that failed and are not in the manifest."""
+        wanted = {one.restic for one in located.components.values()}
+        strays = [one.id for one in ours if one.id not in wanted]
+        forget_or_owe(self._program, self._memory, strays, self._run.id, self._run, PATIENCE)
 
     def _clean_locks(self) -> None:
         """A restic that was ended leaves its lock, which would stand in the way of every later prune."""
@@ -125,10 +177,8 @@ class ResticWriter(Writer):
         """The run once more, in case it is cancelled or over time: cleaning up goes on."""
         return Run(self._run.id, self._run.work, timeout=CLEANING_SECONDS)
 
-    def _listing(self, run: Run | None = None) -> list[Found]:
+    def _listing(self, run: Run) -> list[Found]:
         """Everything of this snapshot, and all manifests of the app."""
         app = layout.app_tags(self._program.place)
         wanted = layout.select((*app, layout.MANIFEST), (*app, f"snapshot:{layout.quoted(self._id)}"))
-        return messages.found_snapshots(
-            self._program.capture(run or self._run, "snapshots", "--json", "--no-lock", wanted).stdout
-        )
+        return listing(self._program, run, wanted)

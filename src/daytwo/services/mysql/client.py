@@ -18,7 +18,7 @@ from daytwo.core.target import Target
 
 CLIENTS = ("mariadb", "mysql")
 DUMPERS = ("mariadb-dump", "mysqldump")
-_NUMBER = re.compile(r"\b(?:ERROR|[Ee]rror:?) (\d{4})\b")
+_NUMBER = re.compile(r"\b(?:ERROR|[Ee]rror:?) (\d{4})\b|\((\d{4})\)")
 _ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 Row = tuple[str, ...]
 
@@ -164,7 +164,7 @@ class Client:
 
     def _meaning(self, error: CommandError) -> DaytwoError:
         found = _NUMBER.search(error.what)
-        number = int(found[1]) if found else 0
+        number = int(found[1] or found[2]) if found else 0
         user, database = self.settings.user or "the default user", self.settings.database
         if number in (1045, 1698):
             return SourceError(f"the server refuses {user}: wrong user name or password", where=self.where,

@@ -39,7 +39,7 @@ class ForeignKey:
         return (
             f"ALTER TABLE {quoted(schema)}.{quoted(self.table)} ADD CONSTRAINT {quoted(self.name)}"
             f" FOREIGN KEY ({columns}) REFERENCES {quoted(parent_schema)}.{quoted(self.parent)} ({theirs})"
-            f" ON UPDATE {self.on_update} ON DELETE {self.on_delete};\n"
+            f"{_rule('UPDATE', self.on_update)}{_rule('DELETE', self.on_delete)};\n"
         )
 
 
@@ -61,6 +61,11 @@ def foreign_keys(client: Client, schemas: Iterable[str], run: Run) -> tuple[Fore
     for row in rows:
         grouped.setdefault((row[0], row[1], row[2]), []).append(row)
     return tuple(_key(group) for group in grouped.values())
+
+
+def _rule(event: str, action: str) -> str:
+    """A rule, unless it is the default, which InnoDB calls RESTRICT or NO ACTION and takes for the same."""
+    return "" if action in ("RESTRICT", "NO ACTION") else f" ON {event} {action}"
 
 
 def _key(rows: list[Row]) -> ForeignKey:

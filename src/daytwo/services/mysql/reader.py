@@ -194,7 +194,7 @@ class Reader:
 
     def _one_line(self, data: bytes, at: int) -> int | None:
         end = data.find(b"\n", at)
-        stop = end if end >= 0 else len(data) - 1  # one byte is kept back, so that the final `);` is seen as one
+        stop = end if end >= 0 else len(data) - 2  # two are kept back: the final `);` is seen as one
         if end < 0:
             while stop > at and data[stop - 1] == _BACKSLASH:  # an escape's second byte may be in the next chunk
                 stop -= 1

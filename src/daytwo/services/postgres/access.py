@@ -130,7 +130,9 @@ def translated(error: CommandError, access: Access, database: str) -> DaytwoErro
     if f'database "{database}" does not exist' in text:
         return SourceError(f"there is no database {database}", where=access.where,
                            hint=f"Check {setting}.database, or whether this is the right server")  # fmt: skip
-    if re.search(r"password authentication failed|no password supplied|peer authentication failed", text, re.IGNORECASE):
+    if re.search(
+        r"password authentication failed|no password supplied|peer authentication failed", text, re.IGNORECASE
+    ):
         return CommandError(f"the server does not let {access.user} in: {_reason(text)}", where=access.where,
                             hint=f"Check {setting}.user and {setting}.password")  # fmt: skip
     if re.search(r'FATAL:\s+role ".*" does not exist', text):
@@ -142,5 +144,5 @@ def translated(error: CommandError, access: Access, database: str) -> DaytwoErro
 
 
 def _reason(text: str) -> str:
-    last = text.split("FATAL:")[-1].strip() if "FATAL:" in text else text.split("failed: ")[-1].strip()
+    last = text.rpartition("FATAL:" if "FATAL:" in text else "failed: ")[2].strip()
     return last.splitlines()[0] if last else text

@@ -24,7 +24,8 @@ class Entry:
         line: the line itself, as `pg_restore --use-list` takes it back.
         catalog: the object id of the catalog that the object is in; 0 for data.
         oid: the object's own id in the database that was dumped; for `TABLE DATA` the table's.
-        text: what kind of thing it is, its schema, name and owner. Names are not quoted: it cannot be taken apart safely.
+        text: what kind of thing it is, its schema, name and owner. Names are not quoted, so it cannot
+            be taken apart safely.
     """
 
     line: str
@@ -36,9 +37,9 @@ class Entry:
         """Whether it is of this kind, such as `TABLE DATA`."""
         return self.text.startswith(kind + " ")
 
-    def names(self, schema: str, name: str) -> bool:
-        """Whether schema and name can follow its kind."""
-        return f" {_flat(schema)} {_flat(name)} " in f" {self.text} "
+    def names(self, kind: str, schema: str, name: str) -> bool:
+        """Whether it is of this kind and begins with these names (`users` also where there is a table `users old`)."""
+        return self.text.startswith(f"{kind} {_flat(schema)} {_flat(name)} ")
 
 
 def parse_listing(listing: str) -> tuple[Entry, ...]:
@@ -69,7 +70,11 @@ class ContentsReader:
     """
 
     def __init__(
-        self, target: Target, command: Command, run: Run, then: Callable[[tuple[Entry, ...]], None] = lambda entries: None
+        self,
+        target: Target,
+        command: Command,
+        run: Run,
+        then: Callable[[tuple[Entry, ...]], None] = lambda entries: None,
     ) -> None:
         self._run = run
         self._then = then

@@ -27,14 +27,15 @@ _ORDINARY = f"""c.relkind = 'r' and c.relpersistence <> 't' and {_USER_SCHEMA} a
   (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')"""
 
 _HOLDS = f"""select json_build_array(pg_database_size(current_database()), (select count(*) from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and not c.relispartition and {_USER_SCHEMA}))"""
+  join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and not c.relispartition and {_USER_SCHEMA}))"""  # noqa: S608
 
 _DATABASE = """select json_build_array(pg_get_userbyid(d.datdba), pg_has_role(d.datdba, 'member'),
   (select spcname from pg_tablespace t where t.oid = d.dattablespace), pg_encoding_to_char(d.encoding),
   j->>'datcollate', j->>'datctype', j->>'datlocprovider', coalesce(j->>'datlocale', j->>'daticulocale'),
   j->>'daticurules') from pg_database d, to_jsonb(d) j where d.datname = {name}"""
 
-# Lists whose elements are stored quoted already (GUC_LIST_QUOTE in the server's guc_tables.c; pg_dump knows the same list).
+# Lists whose elements are stored quoted already: GUC_LIST_QUOTE in the server's guc_tables.c, and the same in pg_dump.
 _QUOTED_LISTS = (
     "local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
     "temp_tablespaces", "unix_socket_directories",
@@ -52,10 +53,12 @@ union all select json_build_array(format('%s SET %I TO %s',
   case when setrole = 0 then format('ALTER DATABASE %I', {new})
        else format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(setrole), {new}) end,
   name, case when lower(name) in ({lists}) then value else quote_literal(value) end)) from s
-union all select json_build_array(format('REVOKE ALL ON DATABASE %I FROM PUBLIC', {new})) from d where datacl is not null
+union all select json_build_array(format('REVOKE ALL ON DATABASE %I FROM PUBLIC', {new})) from d
+  where datacl is not null
 union all select json_build_array(format('GRANT %s ON DATABASE %I TO %s%s', privilege_type, {new},
   case when grantee = 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(grantee)) end,
-  case when is_grantable then ' WITH GRANT OPTION' else '' end)) from d, aclexplode(d.datacl) a where a.grantee <> d.datdba
+  case when is_grantable then ' WITH GRANT OPTION' else '' end))
+  from d, aclexplode(d.datacl) a where a.grantee <> d.datdba
 """
 
 
@@ -180,7 +183,7 @@ def tables_query(oids: tuple[int, ...] | None = None) -> str:
     """Ask for the tables whose rows are counted: all, or those among these object ids."""
     among = "" if oids is None else f" and c.oid = any('{{{','.join(map(str, oids))}}}'::oid[])"
     return (
-        "select json_build_array(c.oid::bigint, n.nspname, c.relname) from pg_class c join pg_namespace n "
+        "select json_build_array(c.oid::bigint, n.nspname, c.relname) from pg_class c join pg_namespace n "  # noqa: S608
         f"on n.oid = c.relnamespace where {_ORDINARY}{among} order by n.nspname, c.relname;"
     )
 
@@ -192,7 +195,7 @@ def as_tables(rows: list[list[object]]) -> tuple[Table, ...]:
 
 def count_query(tables: tuple[Table, ...]) -> str:
     """Ask for the number of rows of each table; `ONLY` because an inheriting table is counted itself."""
-    return "\n".join(f"select json_build_array({t.oid}, count(*)) from only {t.sql};" for t in tables)
+    return "\n".join(f"select json_build_array({t.oid}, count(*)) from only {t.sql};" for t in tables)  # noqa: S608
 
 
 def as_counts(tables: tuple[Table, ...], rows: list[list[object]]) -> dict[str, int]:

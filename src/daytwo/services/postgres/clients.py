@@ -11,12 +11,13 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.target import Target
 
-# Prints a folder and the version of its pg_dump a line. Debian's /usr/bin/pg_dump is a Perl wrapper that picks a version
-# by its own rules, so what PATH names comes last.
+# Prints a folder and the version of its pg_dump a line. Debian's /usr/bin/pg_dump is a Perl wrapper that picks a
+# version by its own rules, so what PATH names comes last.
 _FINDER = r"""
 from_path=$(command -v pg_dump) || from_path=
 if [ -n "$1" ]; then set -- "$1"; else
-  set -- /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin /opt/homebrew/opt/postgresql*/bin "${from_path%/*}"
+  set -- /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin /opt/homebrew/opt/postgresql*/bin \
+    "${from_path%/*}"
 fi
 for folder in "$@"; do
   if [ -n "$folder" ] && [ -x "$folder/pg_dump" ] && [ -x "$folder/pg_restore" ] && [ -x "$folder/psql" ]; then
@@ -57,7 +58,9 @@ class Version:
     @property
     def major(self) -> str:
         """The major version as people say it: `15`, `9.6`."""
-        return str(self.number // 10000) if self.number >= 100000 else f"{self.number // 10000}.{self.number // 100 % 100}"
+        return (
+            str(self.number // 10000) if self.number >= 100000 else f"{self.number // 10000}.{self.number // 100 % 100}"
+        )
 
     def __str__(self) -> str:
         tail = self.number % 10000 if self.number >= 100000 else self.number % 100
@@ -132,7 +135,7 @@ def restoring(clients: Iterable[Client], dumped_by: Version, server: Version | N
     if not readers:
         raise MissingToolError(
             f"pg_restore {known[-1].version} cannot read a dump of pg_dump {dumped_by}", where=where,
-            hint=f"Install the client tools of PostgreSQL {dumped_by.major} or newer there, or set `bin` to their folder",
+            hint=f"Install the client tools of PostgreSQL {dumped_by.major} or newer there, or set `bin` to them",
         )  # fmt: skip
     equals = [client for client in readers if server is None or client.version.series >= server.series]
     return (equals or readers)[0]

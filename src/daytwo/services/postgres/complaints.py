@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_COMPLAINT = re.compile(r"pg_restore: (?:error: |\[[^\]]*\] )(?P<text>.*)")
+# Its workers write prefix and message apart, so those of two of them may mingle: `pg_restore: pg_restore: error: `.
+_PREFIX = re.compile(r"(?:pg_restore: |error: |warning: |\[[^\]]*\] )+")
+_QUERY = "could not execute query: "
 _LONGEST = 2000
 """Characters kept of one complaint: a failed command can be as long as a function's body."""
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
@@ -25,7 +27,10 @@ _HARMLESS = tuple(
         (r"permission denied to change default privileges", r"ALTER DEFAULT PRIVILEGES "),
         # What a new database has already.
         (r'schema "public" already exists', r"CREATE SCHEMA public"),
-        (r'language "plpgsql" already exists|must be owner of language plpgsql', r"(CREATE|ALTER|COMMENT ON).* LANGUAGE "),
+        (
+            r'language "plpgsql" already exists|must be owner of language plpgsql',
+            r"(CREATE|ALTER|COMMENT ON).* LANGUAGE ",
+        ),
         (r'extension ".*" already exists', r"CREATE EXTENSION "),
         (r"must be owner of extension ", r"COMMENT ON EXTENSION "),
         (r"must be owner of schema public", r"(COMMENT ON|ALTER) SCHEMA public"),
@@ -48,13 +53,15 @@ class Complaint:
     @property
     def harmless(self) -> bool:
         """Whether the data is whole in spite of it."""
-        _, found, message = self.text.partition("could not execute query: ERROR:")
-        return bool(found) and any(
+        _, found, message = self.text.partition(f"{_QUERY}ERROR:")
+        if not found or "ERROR:" in self.command:  # the latter: a complaint of another worker ran into this one
+            return False
+        return any(
             said.search(message) and about.match(self.command) for said, about in _HARMLESS
         )  # fmt: skip
 
     def __str__(self) -> str:
-        what = self.text.removeprefix("could not execute query: ").removeprefix("ERROR:").strip()
+        what = self.text.removeprefix(_QUERY).removeprefix("ERROR:").strip()
         first = self.command.splitlines()[0] if self.command else ""
         return f"{what} ({first[:120]})" if first else what
 
@@ -87,18 +94,22 @@ class ComplaintReader:
         yield from self._complete()
 
     def _line(self, line: str) -> Iterator[Complaint]:
-        if line.startswith("pg_restore: "):
+        prefix = _PREFIX.match(line)
+        text = line[prefix.end() :] if prefix else line
+        if ignored := _IGNORED.search(text) if prefix else None:
             yield from self._complete()
-            complaint = _COMPLAINT.match(line)
-            ignored = _IGNORED.search(line)
-            if ignored:
-                self.ignored += int(ignored.group(1))
-            elif complaint and not complaint["text"].startswith(("while ", "from TOC entry")):
-                self._text = complaint["text"][:_LONGEST]
+            self.ignored += int(ignored.group(1))
+        elif (prefix and "error: " in prefix.group()) or text.startswith(_QUERY):
+            yield from self._complete()
+            self._text = text[:_LONGEST]
+        elif prefix:  # warnings, and where in the table of contents it is
+            yield from self._complete()
         elif line.startswith("Command was: ") and self._text:
             self._command = line.removeprefix("Command was: ")[:_LONGEST]
         elif self._command is not None:
             self._command = f"{self._command}\n{line}"[:_LONGEST]
+        elif self._text and line.startswith(("DETAIL:", "HINT:", "CONTEXT:", "LINE ")):
+            self._text = f"{self._text}; {line}"[:_LONGEST]
         elif line.strip():
             self.last = line.strip()[:_LONGEST]
 

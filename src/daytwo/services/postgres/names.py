@@ -53,14 +53,16 @@ def statements(script: str) -> list[str]:
     Both programs double quotes and escape backslashes in strings, and write no dollar quotes outside functions.
     """
     found, current = [], ""
-    for token in _TOKEN.findall(_without_psql_commands(script)):
-        if token == ";":
+    for word in _TOKEN.findall(_without_psql_commands(script)):
+        if word == ";":
             found.append(current.strip())
             current = ""
-        elif not token.startswith("--"):
-            current += token
+        elif not word.startswith("--"):
+            current += word
     return [statement for statement in found if statement]
 
 
 def _without_psql_commands(script: str) -> str:
-    return "\n".join(line for line in script.splitlines() if not line.startswith(("\\restrict ", "\\unrestrict ", "\\connect ")))
+    return "\n".join(
+        line for line in script.splitlines() if not line.startswith(("\\restrict ", "\\unrestrict ", "\\connect "))
+    )

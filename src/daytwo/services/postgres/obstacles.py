@@ -13,8 +13,8 @@ from .clients import Version
 from .session import Session
 
 GROWTH = 1.5
-"""Bytes on the server's disk for each byte of an uncompressed dump: indexes and free space in pages. A rule of thumb."""
-_TEMPORARY = ""
+"""Bytes on the server's disk for each byte of an uncompressed dump: indexes, space in pages. A rule of thumb."""
+_TEMPORARY = ""  # the script asks for TMPDIR itself
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -23,7 +23,9 @@ def obstacles_to_restore(session: Session, record: ComponentRecord) -> tuple[str
     access, server = session.access, session.server
     found: list[str] = []
     if not server.creates:
-        found.append(f"the role {access.user} may not create databases; as a superuser: ALTER ROLE {access.user} CREATEDB")
+        found.append(
+            f"the role {access.user} may not create databases; as a superuser: ALTER ROLE {access.user} CREATEDB"
+        )
     form = catalog.read_form(access, session.client, session.run, access.database, session.through)
     if form is not None and not (form.ours or server.superuser):
         found.append(

@@ -50,8 +50,10 @@ def verify_dump(source: Source, reader: tuple[Target, Client], run: Run) -> Veri
             process.finish()
         entries = contents.finish()
     except CommandError as error:
-        raise IntegrityError(f"pg_restore does not take {source.record.name}: {error.what}",
-                             hint="Restore from another repository or snapshot")  # fmt: skip
+        raise IntegrityError(
+            f"pg_restore does not take {source.record.name}: {error.what}",
+            hint="Restore from another repository or snapshot",
+        ) from None
     finally:
         contents.close()
     return Verification(f"pg_restore {client.version}", contents=tuple(entry.line for entry in entries))

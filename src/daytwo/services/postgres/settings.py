@@ -48,7 +48,9 @@ def parse_url(url: str) -> Address:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("host or port is not understood; one host only: postgresql://user@host:5432/database") from None
+        raise ValueError(
+            "host or port is not understood; one host only: postgresql://user@host:5432/database"
+        ) from None
     values: dict[str, Any] = {
         "host": urllib.parse.unquote(host) if host else None, "port": port,
         "user": urllib.parse.unquote(parts.username) if parts.username else None,

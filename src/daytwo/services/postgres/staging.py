@@ -13,7 +13,7 @@ from daytwo.core.service import Source, Staged, Swapped
 
 from . import catalog
 from .names import derived, literal, quote, statements
-from .restore import as_list, cleaner, placed, restore, with_list
+from .restore import cleaner, listed, placed, restore
 from .session import Session
 from .swap import Exchange, exchange
 
@@ -79,7 +79,7 @@ def drop(session: Session, name: str) -> None:
     if session.server.version.number >= _NO_FORCE:
         session.execute(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE);")
         return
-    others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = {literal(name)};"
+    others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = {literal(name)};"  # noqa: S608
     session.execute(f"{others}\nDROP DATABASE IF EXISTS {quote(name)};")
 
 
@@ -98,7 +98,7 @@ def stage_database(session: Session, source: Source, jobs: int) -> StagedDatabas
     with placed(source, session.access.target, session.run, session.access.where) as path:
         plan = blueprint(session, path)
         with made(session, scratch, plan) as warnings:
-            warnings += restore(session, scratch, path, f"--jobs={jobs}")
+            warnings.extend(restore(session, scratch, path, f"--jobs={jobs}"))
             counts = settle(session, scratch)
     properties = tuple(renamed(statement, scratch) for statement in plan.properties)
     return StagedDatabase(session, scratch, known(counts, source), properties, tuple(warnings))
@@ -138,7 +138,9 @@ def _create(session: Session, name: str, plan: Blueprint) -> list[str]:
         if not encoding or not re.search(r"locale|collat|provider|tablespace|option", error.what, re.IGNORECASE):
             raise
         session.execute(f"CREATE DATABASE {quote(name)} WITH TEMPLATE template0 {encoding.group()};")
-        return [f"the new database has the server's own locale and tablespace: {error.what.split('ERROR:')[-1].strip()}"]
+        return [
+            f"the new database has the server's own locale and tablespace: {error.what.split('ERROR:')[-1].strip()}"
+        ]
     return []
 
 
@@ -153,13 +155,17 @@ def read_blueprint(session: Session, path: str) -> Blueprint:
     target, run, tool = session.access.target, session.run, session.client.tool("pg_restore")
     listing = capture(target, command(tool, "--create", "--list", path), run).text
     lines = [line for line in listing.splitlines() if re.search(r"^\d+; \d+ \d+ ((ACL|COMMENT) - )?DATABASE\b", line)]
-    script = capture(target, with_list(command(tool, "--create", "--file=-", path)), run, stdin=as_list(lines)).text
+    with listed(lines, target, run) as entries:
+        about = command(tool, "--create", f"--use-list={entries}", "--file=-", path)
+        script = capture(target, about, run).text if lines else ""
     clause, properties = "WITH TEMPLATE template0", []
     for statement in statements(script):
         created = _CREATE_DATABASE.fullmatch(statement)
         if created:
             clause = created["clause"]
-        elif re.match(r"(ALTER|COMMENT ON|GRANT|REVOKE)\b.*\bDATABASE\b|ALTER ROLE .* IN DATABASE ", statement, re.DOTALL):
+        elif re.match(
+            r"(ALTER|COMMENT ON|GRANT|REVOKE)\b.*\bDATABASE\b|ALTER ROLE .* IN DATABASE ", statement, re.DOTALL
+        ):
             properties.append(statement)
     return Blueprint(clause, tuple(properties))
 

@@ -44,8 +44,8 @@ class Exchange:
 def exchange(plan: Exchange) -> str:
     """Give the restored database the live one's settings, grants and name.
 
-    Both renames are one transaction: whatever happens, one of the two databases has the name. The first rename locks the
-    live database against new connections and waits five seconds for those there are; they are ended from another
+    Both renames are one transaction: whatever happens, one of the two databases has the name. The first rename locks
+    the live database against new connections and waits five seconds for those there are; they are ended from another
     connection meanwhile, so an app that reconnects at once cannot keep its database from being renamed.
 
     Returns:

@@ -4,32 +4,34 @@ Foreign keys that touch a table are dropped and made again around the move, so t
 restored rows fit those that stay; when they do not, nothing has happened. It needs no superuser.
 """
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from daytwo.core.errors import CommandError, SourceError, UsageError
+from daytwo.core.command import command
+from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.process import Process, capture
 from daytwo.core.service import Source, Staged, Swapped
 
 from .access import PSQL, translated
 from .archive import Entry
-from .names import derived, literal, qualified, quote, split_key
+from .names import derived, literal, qualified, quote, split_key, statements
 from .reading import find_table
-from .restore import listing_of, placed, restore
+from .restore import listed, listing_of, placed, restore
 from .session import Session
 from .staging import blueprint, drop, made
 
 _SHAPE = """select json_build_array(a.attname) from pg_attribute a where a.attrelid = to_regclass({table})
   and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum;"""
 
-_FOREIGN_KEYS = """select json_build_array(conrelid::regclass::text, conname, pg_get_constraintdef(oid)) from pg_constraint
+_FOREIGN_KEYS = """select json_build_array(conrelid::regclass::text, conname, pg_get_constraintdef(oid))
+  from pg_constraint
   where contype = 'f' and conparentid = 0 and (conrelid = any(array[{tables}]::regclass[])
-  or confrelid = any(array[{tables}]::regclass[])) order by 1, 2;"""
+  or confrelid = any(array[{tables}]::regclass[])) order by conrelid::regclass::text, conname;"""
 
 _TRIGGERS = """select json_build_array(tgrelid::regclass::text, tgname, tgenabled) from pg_trigger
-  where not tgisinternal and tgenabled <> 'D' and tgrelid = any(array[{tables}]::regclass[]) order by 1, 2;"""
+  where not tgisinternal and tgenabled <> 'D' and tgrelid = any(array[{tables}]::regclass[]) order by tgrelid::regclass::text, tgname;"""
 
 # A sequence that a column owns goes on after the largest value there is now.
 _SEQUENCES = """select json_build_array(format('SELECT setval(%L, greatest((SELECT last_value FROM %s), '
@@ -38,6 +40,12 @@ _SEQUENCES = """select json_build_array(format('SELECT setval(%L, greatest((SELE
   and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
   join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
   where s.relkind = 'S' and d.refobjid = any(array[{tables}]::regclass[]);"""
+
+# pg_dump writes this among its first lines whatever the server is; PostgreSQL 16 and older do not know it.
+_UNKNOWN_SETTING = re.compile(rb"^SET transaction_timeout = 0;$", re.MULTILINE)
+
+_ELSEWHERE = ("FK CONSTRAINT ", "MATERIALIZED VIEW DATA ", "EVENT TRIGGER ", "PUBLICATION ", "SUBSCRIPTION ", "BLOB")
+"""What a database that holds some tables' rows for a moment has no use for, or cannot have."""
 
 _ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
@@ -120,14 +128,12 @@ class StagedTables(Staged):
         """Drop the database they are in."""
         drop(self._session, self._scratch)
 
-    def _script(
-        self, stack: ExitStack, present: tuple[Selected, ...], kept: Mapping[Selected, str]
-    ) -> Iterator[bytes]:
+    def _script(self, stack: ExitStack, present: tuple[Selected, ...], kept: Mapping[Selected, str]) -> Iterator[bytes]:
         around = _Around(self._session, present)
         yield from _lines(f"CREATE TABLE {qualified(t.schema, kept[t])} AS TABLE ONLY {t.sql}" for t in present)
         yield from _lines(around.before())
         for table in present:
-            yield from _lines([f"DELETE FROM ONLY {table.sql}"])
+            yield from _lines([f"TRUNCATE ONLY {table.sql}"])
             yield from self._copy(stack, table)
         for table in self._tables:
             if not table.present:
@@ -141,7 +147,7 @@ class StagedTables(Staged):
             return
         yield f"COPY {table.sql} ({columns}) FROM STDIN;\n".encode()
         access = self._session.access
-        sql = f"COPY (SELECT {columns} FROM ONLY {table.sql}) TO STDOUT;\n"
+        sql = f"COPY (SELECT {columns} FROM ONLY {table.sql}) TO STDOUT;\n"  # noqa: S608
         psql = access.command(
             self._session.client, "psql", *PSQL, "--set=ON_ERROR_STOP=1", "--file=-", database=self._scratch
         )
@@ -157,7 +163,8 @@ class StagedTables(Staged):
             self._session.client, "pg_dump", "--no-password", f"--table={table.sql}", database=self._scratch
         )
         process = stack.enter_context(Process(access.target, dump, self._session.run))
-        yield from process.chunks()
+        for number, chunk in enumerate(process.chunks()):
+            yield chunk if number else _UNKNOWN_SETTING.sub(b"", chunk)
         yield b"RESET ALL;\n"
 
     def _columns(self, table: Selected) -> str:
@@ -222,11 +229,41 @@ def stage_tables(session: Session, source: Source, only: tuple[str, ...], jobs: 
     keys = tuple(dict.fromkeys(find_table(item, source.record.counts, source.record.name) for item in only))
     tables = tuple(Selected(key, _present(session, key)) for key in keys)
     scratch = derived(session.access.database, "daytwo", session.run.id)
-    with placed(source, session.access.target, session.run, session.access.where) as path:
-        entries = listing_of(session.access.target, session.client, path, session.run)
-        lines = [entry.line for entry in entries if _wanted(entry, tables)]
-        with made(session, scratch, blueprint(session, path)) as warnings:
-            warnings += restore(session, scratch, path, f"--jobs={jobs}", only=lines)
+    target, run = session.access.target, session.run
+    with placed(source, target, run, session.access.where) as path:
+        entries = listing_of(target, session.client, path, run)
+        foreign_keys = _foreign_keys(session, path, entries, tables)
+        wanted = (entry.line for entry in entries if _wanted(entry, tables))
+        with listed(wanted, target, run) as chosen, made(session, scratch, blueprint(session, path)) as warnings:
+            warnings.extend(restore(session, scratch, path, f"--use-list={chosen}", f"--jobs={jobs}"))
             counts = {key: count for key, count in session.counts(scratch).items() if key in keys}
-        foreign_keys = ""
+            if set(counts) != set(keys):
+                lost = ", ".join(sorted(set(keys) - set(counts)))
+                raise CommandError(f"the dump has no rows for {lost}", where=source.record.name)
     return StagedTables(session, scratch, tables, foreign_keys, counts, tuple(warnings))
+
+
+def _present(session: Session, key: str) -> bool:
+    [[there]] = session.rows(
+        f"select json_build_array(to_regclass({literal(qualified(*split_key(key)))}) is not null);"
+    )
+    return bool(there)
+
+
+def _wanted(entry: Entry, tables: tuple[Selected, ...]) -> bool:
+    if entry.is_a("TABLE DATA"):
+        return any(entry.names("TABLE DATA", table.schema, table.name) for table in tables)
+    return not entry.text.startswith(_ELSEWHERE) and " LARGE OBJECT" not in entry.text
+
+
+def _foreign_keys(session: Session, path: str, entries: tuple[Entry, ...], tables: tuple[Selected, ...]) -> str:
+    """SQL for the foreign keys of the tables that the live database does not have."""
+    missing = [table for table in tables if not table.present]
+    lines = [e.line for e in entries if any(e.names("FK CONSTRAINT", t.schema, t.name) for t in missing)]
+    if not lines:
+        return ""
+    target, run = session.access.target, session.run
+    with listed(lines, target, run) as chosen:
+        text = command(session.client.tool("pg_restore"), f"--use-list={chosen}", "--file=-", path)
+        script = capture(target, text, run).text
+    return "".join(f"{one};\n" for one in statements(script) if one.startswith("ALTER TABLE "))

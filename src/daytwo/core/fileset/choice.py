@@ -1,0 +1,119 @@
+"""Which files: paths, patterns and what is left out. Pure functions of the settings; nothing is looked at."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from posixpath import basename, commonpath, dirname, normpath
+
+OWN = ("*.daytwo-new-????????", "*.daytwo-before-????????", "*.daytwo-swap-????????", "*.daytwo-swap-????????.out")
+"""What restores leave beside the data; never part of a dump."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice of files at one place.
+
+    Args:
+        paths: absolute paths of a folder, of files, or patterns with `*`, `?` and `[...]`.
+        excludes: patterns of what is left out. One without a slash is the name of a file or folder anywhere; one with
+            a slash in it, or before it, is a path from the folder on. `*` does not match a slash. What is below a match
+            goes with it.
+        one_file_system: leave out what is mounted inside the folder.
+    """
+
+    paths: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    one_file_system: bool = False
+
+    @property
+    def single(self) -> str | None:
+        """The one path, where it is one and no pattern: a folder or a file."""
+        return normpath(self.paths[0]) if len(self.paths) == 1 and not has_wildcard(self.paths[0]) else None
+
+    @property
+    def base(self) -> str:
+        """The folder that the members of a selection are named from: the deepest that holds all of it."""
+        return commonpath([_fixed(normpath(path)) for path in self.paths])
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The paths and patterns, from the base on, each beginning with `./`."""
+        skip = len(self.base.rstrip("/")) + 1
+        return tuple("./" + normpath(path)[skip:] for path in self.paths)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The excludes, daytwo's own leftovers included: `/a/b` counts from the folder on, `b` is a name anywhere."""
+        return (*OWN, *(_clean(pattern) for pattern in self.excludes))
+
+    def exclude_options(self) -> Iterator[str]:
+        """The excludes as options of tar; GNU's and busybox's understand them alike."""
+        for pattern in self.left_out:
+            yield f"--exclude={'.' + pattern if pattern.startswith('/') else pattern}"
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether a path from the folder on is excluded, by itself or by a folder above it."""
+        return self._left_out.search(path) is not None
+
+    def takes(self, path: str) -> bool:
+        """Whether a path from the base on belongs to the selection."""
+        return self._taken.search(path) is not None
+
+    @cached_property
+    def _left_out(self) -> re.Pattern[str]:
+        return _compiled(self.left_out)
+
+    @cached_property
+    def _taken(self) -> re.Pattern[str]:
+        return _compiled(tuple(pattern[1:] for pattern in self.patterns))
+
+    def __str__(self) -> str:
+        return ", ".join(self.paths)
+
+
+def has_wildcard(path: str) -> bool:
+    """Whether it is a pattern rather than a path."""
+    return any(letter in path for letter in "*?[")
+
+
+def parent_and_name(path: str) -> tuple[str, str]:
+    """A path's folder and its last part."""
+    return dirname(path), basename(path)
+
+
+def _fixed(path: str) -> str:
+    """The folder of a path or pattern, up to where it varies."""
+    folder = dirname(path)
+    while has_wildcard(folder):
+        folder = dirname(folder)
+    return folder
+
+
+def _clean(pattern: str) -> str:
+    """A pattern in one of two forms, `/from/the/folder` or `name-anywhere`."""
+    anchored = pattern.startswith(("/", "./"))
+    clean = pattern.removeprefix("./").strip("/").removeprefix("**/").removesuffix("/**")
+    return "/" + clean if anchored or "/" in clean else clean
+
+
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One regular expression that finds any of the patterns in a path, or above it."""
+    parts = [f"^{_regex(p[1:])}" if p.startswith("/") else f"(?:^|/){_regex(p)}" for p in patterns]
+    return re.compile(f"(?:{'|'.join(parts)})(?:/|$)", re.DOTALL)
+
+
+def _regex(pattern: str) -> str:
+    """A pattern as a regular expression; as in a shell, wildcards do not match a slash."""
+    out, at = "", 0
+    while at < len(pattern):
+        letter = pattern[at]
+        end = pattern.find("]", at + 2) if letter == "[" else -1
+        if end > 0:
+            inside = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
+            out += f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"
+            at = end
+        else:
+            out += {"*": "[^/]*", "?": "[^/]"}.get(letter, re.escape(letter))
+        at += 1
+    return out

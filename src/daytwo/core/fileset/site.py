@@ -1,0 +1,270 @@
+"""Looks at a place where files are: what is at a path, which tar is there, what is mounted, who we are."""
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import fsdecode
+from posixpath import dirname, join
+
+from daytwo.core.command import command
+from daytwo.core.errors import SourceError
+from daytwo.core.fileset.choice import Choice
+from daytwo.core.fileset.mounts import Mount, can_be_renamed, mounts_below, parse
+from daytwo.core.process import Process, capture
+from daytwo.core.run import Run
+from daytwo.core.target import Target
+from daytwo.core.units import Size
+
+C = {"LC_ALL": "C"}
+"""Programs whose words are read must speak English."""
+
+_LOOK = r"""
+real=$(readlink -f -- "$1" 2>/dev/null; echo x); real=${real%x}; real=${real%?}
+[ -n "$real" ] || real=$1
+if [ -d "$real" ]; then echo folder; elif [ -f "$real" ]; then echo file
+elif [ -e "$real" ] || [ -L "$real" ]; then echo other; else echo missing; fi
+id -u
+tar --version 2>/dev/null </dev/null | head -n 1
+echo
+near=$real
+while [ ! -d "$near" ] && [ "$near" != / ]; do near=$(dirname -- "$near"); done
+if [ -w "$near" ]; then echo writable; else echo read-only; fi
+if [ -w "$(dirname -- "$near")" ]; then echo writable; else echo read-only; fi
+df -Pk -- "$near" 2>/dev/null | tail -n 1
+echo
+for journal in "$real"/.daytwo-swap-???????? "$real".daytwo-swap-???????? "${real%/*}"/.daytwo-swap-????????; do
+  if [ -f "$journal" ]; then printf '%s\0' "$journal"; fi
+done
+printf '\0%s\0' "$real"
+"""
+
+_MOUNTS = r"""
+cat /proc/self/mountinfo 2>/dev/null
+echo --
+cat /proc/[0-9]*/mountinfo 2>/dev/null | sort -u
+"""
+
+_EXPAND = r"""
+cd -- "$1" || exit 3
+shift
+IFS=
+for pattern in "$@"; do
+  for found in $pattern; do
+    if [ -e "$found" ] || [ -L "$found" ]; then printf '%s\0' "$found"; else printf '\0%s\0' "$pattern"; fi
+  done
+done
+"""
+
+# `stat -c` is in busybox too, `find -printf` is not. A file's mode begins with an 8 in hexadecimal.
+_COUNT = r"""
+cd -- "$1" || exit 3
+shift
+find "$@" \( -name '*.daytwo-new-????????' -o -name '*.daytwo-before-????????' -o -name '*.daytwo-swap-????????*' \) \
+  -prune -o ! -type d -exec stat -c '%f %d:%i %s' {} + |
+awk '{ files++ } substr($1, 1, 1) == "8" && length($1) == 4 && !seen[$2]++ { bytes += $3 }
+     END { printf "%.0f %.0f\n", files, bytes }'
+"""
+
+_PUT = r"""
+umask 077
+cat >"$1"
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is at a path.
+
+    Args:
+        path: with symbolic links followed.
+        what: `folder`, `file`, `other` or `missing`.
+        root: whether commands run as root there.
+        tar: the first line that tar says of its version; empty where there is none.
+        writable: whether something can be created in it (for a missing path: in the nearest folder above).
+        beside: whether something can be created beside it.
+        free: free bytes, or None where unknown.
+        journals: the scripts of restores that were interrupted while they put data in use here.
+    """
+
+    path: str
+    what: str
+    root: bool
+    tar: str
+    writable: bool
+    beside: bool
+    free: int | None
+    journals: tuple[str, ...]
+
+    @property
+    def gnu(self) -> bool:
+        """Whether tar is GNU's, which keeps sparse files, ACLs and extended attributes."""
+        return "GNU tar" in self.tar
+
+
+def look(target: Target, path: str, run: Run) -> Site:
+    """Look at a path.
+
+    Raises:
+        MissingToolError: there is no shell.
+        UnreachableError: the place does not answer.
+    """
+    done = capture(target, command("sh", "-c", _LOOK, "sh", path, env=C), run)
+    head, _, tail = done.stdout.partition(b"\n")
+    uid, _, tail = tail.partition(b"\n")
+    tar, _, tail = tail.partition(b"\n")
+    if tar:
+        _, _, tail = tail.partition(b"\n")
+    here, _, tail = tail.partition(b"\n")
+    beside, _, tail = tail.partition(b"\n")
+    disk, _, tail = tail.partition(b"\n")
+    tail = tail.removeprefix(b"\n")
+    *journals, _, real, _ = tail.split(b"\0")
+    return Site(
+        path=fsdecode(real),
+        what=head.decode(),
+        root=uid == b"0",
+        tar=tar.decode("utf-8", "replace"),
+        writable=here == b"writable",
+        beside=beside == b"writable",
+        free=_free(disk),
+        journals=tuple(fsdecode(journal) for journal in journals),
+    )
+
+
+def _free(line: bytes) -> int | None:
+    """The free bytes in a line of `df -Pk`; the device's name before it may have spaces."""
+    fields = line.split()
+    numbers = [int(field) for field in fields if field.isdigit()]
+    return numbers[2] * 1024 if len(numbers) >= 3 else None
+
+
+def expand(target: Target, choice: Choice, run: Run) -> tuple[str, ...]:
+    """The paths that a selection's patterns match now, from its base on, sorted, each beginning with `./`.
+
+    Raises:
+        SourceError: a pattern matches nothing.
+    """
+    argv = command("sh", "-c", _EXPAND, "sh", choice.base, choice.patterns, ok=(0, 3), env=C)
+    done = capture(target, argv, run)
+    if done.code == 3:
+        raise SourceError(f"{choice.base} is not there", where=str(target), hint="Check the path")
+    found: set[str] = set()
+    fields = iter(done.stdout.split(b"\0")[:-1])
+    for field in fields:
+        if not field:
+            pattern = fsdecode(next(fields))
+            path = join(choice.base, pattern[2:])
+            raise SourceError(f"nothing is at {path}", where=str(target), hint="Check the path, or take it out")
+        path = fsdecode(field)
+        if not choice.leaves_out(path[2:]):
+            found.add(path)
+    # A path inside another one that is also chosen would be dumped twice.
+    return tuple(sorted(path for path in found if not any(path.startswith(other + "/") for other in found)))
+
+
+def count(target: Target, base: str, paths: Iterable[str], run: Run) -> tuple[int, int]:
+    """Files (all entries that are no folders) and their bytes (a hard-linked file once) below some paths.
+
+    Args:
+        target: where.
+        base: a folder.
+        paths: from the base on, each beginning with `./`, or `.` for all of it.
+        run: the run it belongs to.
+    """
+    done = capture(target, command("sh", "-c", _COUNT, "sh", base, tuple(paths), env=C), run)
+    files, size = done.text.split()
+    return int(files), int(size)
+
+
+def holds(files: int, size: int) -> str:
+    """A count in words."""
+    return f"{files} {'file' if files == 1 else 'files'}, {Size(size).human}"
+
+
+def mounts(target: Target, run: Run) -> tuple[list[Mount], list[Mount]]:
+    """What is mounted as our commands see it, and as any process there does. Both empty where there is no /proc."""
+    text = capture(target, command("sh", "-c", _MOUNTS), run).stdout
+    ours, _, all_of_them = text.partition(b"\n--\n")
+    return parse(ours), parse(all_of_them)
+
+
+def renameable(target: Target, path: str, run: Run) -> bool:
+    """Whether a folder can be replaced by renaming: nothing is mounted on or in it, and no container has it mounted.
+
+    A container that has a folder mounted keeps the folder itself, whatever its name becomes: after a rename it would
+    go on using the old data.
+    """
+    ours, all_of_them = mounts(target, run)
+    return can_be_renamed(path, ours, all_of_them)
+
+
+def mounted_below(target: Target, path: str, run: Run) -> list[str]:
+    """Paths below a folder where something else is mounted."""
+    return mounts_below(path, mounts(target, run)[0])
+
+
+def put(target: Target, path: str, data: bytes | Iterable[bytes], run: Run) -> None:
+    """Write a file that only its owner may read.
+
+    Raises:
+        CommandError: it could not be written whole; what was written is left for the caller to remove.
+    """
+    with Process(target, command("sh", "-c", _PUT, "sh", path, env=C), run, stdin=data) as process:
+        process.finish()
+
+
+def get(target: Target, path: str, run: Run) -> Iterable[bytes]:
+    """Read a file."""
+    with Process(target, command("cat", "--", path, env=C), run) as process:
+        yield from process.chunks()
+
+
+def remove(target: Target, run: Run, *paths: str) -> None:
+    """Remove files and folders with all that is in them. Nothing happens to what is already gone."""
+    capture(target, command("rm", "-rf", "--", paths, env=C), run)
+
+
+def exists(target: Target, path: str, run: Run) -> bool:
+    """Whether there is anything at a path, a dangling link included."""
+    script = '[ -e "$1" ] || [ -L "$1" ]'
+    return capture(target, command("sh", "-c", script, "sh", path, ok=(0, 1)), run).code == 0
+
+
+def make_folder(target: Target, path: str, run: Run) -> None:
+    """Create a new folder that only its owner may enter, and the folders above it.
+
+    Raises:
+        CommandError: it is there already, or may not be created.
+    """
+    capture(target, command("mkdir", "-p", "--", dirname(path), env=C), run)
+    capture(target, command("mkdir", "-m", "700", "--", path, env=C), run)
+
+
+def machine(target: Target, run: Run) -> str:
+    """What tells one machine from another, and one container from another on it."""
+    script = "cat /etc/machine-id 2>/dev/null || uname -n"
+    host = capture(target.host, command("sh", "-c", script), run).text.strip()
+    return host if target.host is target else f"{host}/{str(target).partition(' on ')[0]}"
+
+
+def interrupted(site: Site, target: Target) -> str:
+    """What to do about a swap that was cut short; empty where there is none."""
+    if not site.journals:
+        return ""
+    journal = shlex.quote(site.journals[0])
+    return (
+        f"a restore was interrupted while it put data in use at {site.path}: on {target}, run `sh {journal} finish` "
+        f"to complete it, or `sh {journal} undo` to go back"
+    )
+
+
+def refuse_interrupted(site: Site, target: Target) -> None:
+    """Raise where a swap was cut short: what is there is neither the old data nor the new.
+
+    Raises:
+        SourceError
+    """
+    if text := interrupted(site, target):
+        raise SourceError(text)
+
+

@@ -1,0 +1,229 @@
+"""Puts staged files in use by renaming, so that a restore that is killed in the middle can be finished or undone.
+
+Two ways. *Beside*: a folder is replaced as a whole; on this machine in one indivisible exchange. *Inside*: where a
+folder must stay what it is (it is mounted, or a container has it mounted) or only some files are replaced, entries are
+moved out and in one by one. Wherever more than one rename is needed, a small shell script is written first; it is what
+does the work, and what a person runs to finish or undo it.
+"""
+
+import contextlib
+import ctypes
+import os
+import shlex
+from dataclasses import dataclass
+from posixpath import dirname
+
+from daytwo.core.command import command
+from daytwo.core.errors import CommandError, DaytwoError
+from daytwo.core.fileset.site import C, exists, put, remove
+from daytwo.core.process import capture
+from daytwo.core.run import Run
+from daytwo.core.service import Swapped
+from daytwo.core.target import Target
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+_HEAD = """\
+#!/bin/sh
+# A restore by daytwo puts data in use with this script. Finding it means that the restore was interrupted.
+# Run `sh THIS-FILE finish` to complete it, or `sh THIS-FILE undo` to go back to the data from before.
+set -eu
+new={new}
+old={old}
+path={path}
+journal={journal}
+there() {{ [ -e "$1" ] || [ -L "$1" ]; }}
+"""
+
+_BESIDE = """\
+case "${1:-}" in
+finish)
+  if there "$new"; then
+    if there "$path"; then if there "$old"; then exit 3; fi; mv -- "$path" "$old"; fi
+    mv -- "$new" "$path"
+  fi ;;
+undo)
+  if there "$old"; then
+    if there "$path"; then mv -- "$path" "$new"; fi
+    mv -- "$old" "$path"
+  fi ;;
+*) echo "finish or undo?" >&2; exit 2 ;;
+esac
+rm -f -- "$journal"
+"""
+
+# A file that is mounted by itself (`./app.env:/app/.env`) cannot be renamed: its content is replaced.
+_INSIDE = """\
+out() { mv -- "$1" "$2" 2>/dev/null || { [ -f "$1" ] && cp -p -- "$1" "$2"; }; }
+into() { if [ -f "$2" ]; then cat <"$1" >"$2"; rm -f -- "$1"; else mv -- "$1" "$2"; fi; }
+ours() { case "$1" in .daytwo-???-????????|.daytwo-before-????????|.daytwo-swap-????????*) return 0 ;; esac; return 1; }
+entries() { # entries FOLDER ACTION FROM TO: for each entry of FOLDER
+  cd -- "$1"
+  for entry in * .[!.]* ..?*; do
+    if there "$entry" && ! ours "$entry"; then "$2" "$3/$entry" "$4/$entry"; fi
+  done
+}
+each() { # each ACTION FROM TO
+  if there "$2/$entry"; then mkdir -p -- "$(dirname -- "$3/$entry")"; "$1" "$2/$entry" "$3/$entry"; fi
+}
+attributes() { # attributes OF TO: owner and mode
+  chown "$(stat -c %u:%g -- "$1")" "$2" 2>/dev/null || :
+  chmod "$(stat -c %a -- "$1")" "$2" 2>/dev/null || :
+}
+case "${1:-}" in
+finish)
+  mkdir -p -- "$old"
+  if ! [ -e "$journal.out" ]; then move_out; : >"$journal.out"; fi
+  if [ -d "$new" ]; then move_in; rm -rf -- "$new"; fi ;;
+undo)
+  mkdir -p -- "$new"
+  if [ -e "$journal.out" ]; then move_back; rm -f -- "$journal.out"; fi
+  if [ -d "$old" ]; then move_old; rm -rf -- "$old"; fi ;;
+*) echo "finish or undo?" >&2; exit 2 ;;
+esac
+rm -f -- "$journal" "$journal.out"
+"""
+
+_ALL = """\
+move_out() { entries "$path" out "$path" "$old"; attributes "$path" "$old"; }
+move_in() { entries "$new" into "$new" "$path"; attributes "$new" "$path"; }
+move_back() { entries "$path" into "$path" "$new"; attributes "$path" "$new"; }
+move_old() { entries "$old" into "$old" "$path"; attributes "$old" "$path"; }
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How staged files will be put in use.
+
+    Args:
+        target: where.
+        path: the folder that is replaced, or in which entries are.
+        id: eight characters of the run's id.
+        inside: whether entries are moved one by one.
+        entries: from `path` on, the files and folders that are replaced; None for all of the folder.
+    """
+
+    target: Target
+    path: str
+    id: str
+    inside: bool
+    entries: tuple[str, ...] | None = None
+
+    @property
+    def new(self) -> str:
+        """Where the restored data is staged."""
+        return self._name("new")
+
+    @property
+    def old(self) -> str:
+        """Where the data from before is kept."""
+        return self._name("before")
+
+    @property
+    def journal(self) -> str:
+        """The script that is there while entries are being renamed."""
+        return self._name("swap")
+
+    def _name(self, what: str) -> str:
+        slash = "/" if self.inside else ""
+        return f"{self.path.rstrip('/') if self.inside else self.path}{slash}.daytwo-{what}-{self.id}"
+
+    def script(self) -> str:
+        """The journal's text."""
+        head = _HEAD.format(**{name: shlex.quote(getattr(self, name)) for name in ("new", "old", "path", "journal")})
+        if not self.inside:
+            return head + _BESIDE
+        return head + (_ALL if self.entries is None else _listed(self.entries)) + _INSIDE
+
+
+def _listed(entries: tuple[str, ...]) -> str:
+    names = " ".join(shlex.quote(entry) for entry in entries)
+    moves = {"move_out": ("out", "path", "old"), "move_in": ("into", "new", "path"),
+             "move_back": ("into", "path", "new"), "move_old": ("into", "old", "path")}  # fmt: skip
+    return "".join(
+        f'{name}() {{ for entry in {names}; do each {act} "${source}" "${to}"; done; }}\n'
+        for name, (act, source, to) in moves.items()
+    )
+
+
+def swap(plan: Plan, run: Run) -> Swapped:
+    """Put the staged data in use, keeping what was there.
+
+    Raises:
+        CommandError: it did not work; everything is as it was before.
+    """
+    if not plan.inside and plan.target.is_local and _exchange(plan):
+        return _swapped(plan, run)
+    put(plan.target, plan.journal, os.fsencode(plan.script()), run)
+    try:
+        capture(plan.target, command("sh", plan.journal, "finish", env=C), run)
+    except DaytwoError as error:
+        # The run may be cancelled by now; going back must be possible all the same.
+        back = Run(run.id, run.work, timeout=600)
+        try:
+            capture(plan.target, command("sh", plan.journal, "undo", env=C), back)
+        except DaytwoError as second:
+            raise CommandError(
+                f"the restored data could not be put in use ({error.what}), nor the old data back ({second.what})",
+                where=plan.path,
+                hint=f"On {plan.target}, mend that and run `sh {shlex.quote(plan.journal)} undo`",
+            ) from None
+        raise
+    return _swapped(plan, run)
+
+
+def _swapped(plan: Plan, run: Run) -> Swapped:
+    kept = exists(plan.target, plan.old, run)
+    if kept and plan.inside:
+        # An empty folder is what remains where nothing was before. `rmdir` takes no other.
+        kept = capture(plan.target, command("rmdir", "--", plan.old, ok=(0, 1), env=C), run).code != 0
+    drop = _drop(plan) if kept else ""
+    return Swapped(now=plan.path, kept=plan.old if kept else "", drop=drop)
+
+
+def _drop(plan: Plan) -> str:
+    argv = command("rm", "-rf", "--", plan.old)
+    return shlex.join(plan.target.wrap(argv).argv)
+
+
+def _exchange(plan: Plan) -> bool:
+    """Replace a local folder in one indivisible act, where the system can.
+
+    The staged folder gets the name that the old one will have, and then both change places. Killed in between, what is
+    called "before" is the restored data, and the live data is untouched.
+    """
+    if not os.path.lexists(plan.path):
+        os.rename(plan.new, plan.path)  # noqa: PTH104
+        return True
+    if os.path.lexists(plan.old):
+        raise CommandError(f"{plan.old} is there already", hint="Move it away")
+    os.rename(plan.new, plan.old)  # noqa: PTH104
+    if _renameat2(plan.old, plan.path):
+        return True
+    os.rename(plan.old, plan.new)  # noqa: PTH104
+    return False
+
+
+def _renameat2(one: str, other: str) -> bool:
+    """Let two paths change places (Linux 3.15, glibc 2.28); False where that is not to be had."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        result: int = libc.renameat2(
+            _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE)
+        )
+        return result == 0
+    return False
+
+
+def discard(plan: Plan, run: Run) -> None:
+    """Remove what was staged. Nothing happens to what is already gone, or has been put in use."""
+    fresh = Run(run.id, run.work, timeout=600)  # the run may be cancelled
+    with contextlib.suppress(DaytwoError):
+        if not exists(plan.target, plan.journal, fresh):
+            remove(plan.target, fresh, plan.new)
+
+
+def make_way(plan: Plan, run: Run) -> None:
+    """Create the folders above the one that will be replaced."""
+    capture(plan.target, command("mkdir", "-p", "--", plan.path if plan.inside else dirname(plan.path), env=C), run)

@@ -1,0 +1,85 @@
+"""First contact with a repository: is restic there, does the password fit, is the repository there or to be made?"""
+
+from daytwo.core.errors import BusyError, DaytwoError, MissingToolError, RepositoryError
+from daytwo.core.run import Run
+from daytwo.repositories.restic import messages
+from daytwo.repositories.restic.faults import NoRepositoryError
+from daytwo.repositories.restic.locks import break_stale
+from daytwo.repositories.restic.memory import Memory
+from daytwo.repositories.restic.messages import Config
+from daytwo.repositories.restic.program import FLOOR, Program
+
+ANSWER_SECONDS = 90.0
+"""How long a back end may take to answer the first question; restic itself would try for 15 minutes."""
+
+
+def establish(program: Program, memory: Memory, run: Run) -> None:
+    """Open the repository, making it at the very first time. The lock that restic writes proves the right to write.
+
+    Raises:
+        MissingToolError: restic is not there or too old.
+        SecretError: the password is wrong or cannot be had.
+        BusyError: another process holds it for itself.
+        RepositoryError: it cannot be reached or written, or was there once and is not there now.
+    """
+    _check_version(program, run)
+    try:
+        config = _config(program, run)
+    except NoRepositoryError as error:
+        _refuse_vanished(program, memory, error)
+        config = _make(program, run)
+    if program.settings.compression != "auto" and config.version < 2:
+        raise RepositoryError(
+            "a repository of format 1 cannot be compressed",
+            where=program.where,
+            hint="Run `restic migrate upgrade_repo_v2`, or leave `compression` out",
+        )
+    if memory.repository_id and memory.repository_id != config.id:
+        run.warn(f"{program.where} is another repository than at the last time: earlier snapshots are not in it")
+    memory.repository_id = config.id
+
+
+def _check_version(program: Program, run: Run) -> None:
+    said = program.capture(run, "version").text
+    version = messages.version(said)
+    if version < FLOOR:
+        raise MissingToolError(
+            f"{program.settings.binary} is too old or not restic: it says '{said.splitlines()[0] if said else ''}'",
+            where=program.where,
+            hint="Install restic 0.14 or newer, or set `binary` to its path",
+        )
+
+
+def _config(program: Program, run: Run) -> Config:
+    try:
+        return messages.config(program.capture(run, "cat", "config", limit=ANSWER_SECONDS).stdout)
+    except BusyError:
+        broken = break_stale(program, run)
+        if not broken:
+            raise
+        for line in broken:
+            run.warn(f"{program.where}: {line}")
+        return messages.config(program.capture(run, "cat", "config", limit=ANSWER_SECONDS).stdout)
+
+
+def _make(program: Program, run: Run) -> Config:
+    try:
+        program.capture(run, "init", limit=ANSWER_SECONDS)
+    except DaytwoError:
+        # Another process may have made it at the same moment; if not, this says again what is wrong.
+        try:
+            return _config(program, run)
+        except NoRepositoryError:
+            pass
+        raise
+    return _config(program, run)
+
+
+def _refuse_vanished(program: Program, memory: Memory, error: NoRepositoryError) -> None:
+    """A disk that is not mounted must not get a new, empty repository on the disk below it."""
+    if memory.repository_id:
+        raise NoRepositoryError(
+            f"the repository {memory.repository_id[:8]} was here and is gone",
+            where=program.where,
+            hint=f"Mount its disk or check its url; to begin a new one, remove {memory.folder}",
+        ) from error

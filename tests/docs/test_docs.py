@@ -1,0 +1,77 @@
+"""Undocumented means failing: settings, commands, plug-ins, exit codes; and no link leads nowhere."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from daytwo.cli.main import SECTIONS, daytwo
+from daytwo.config import models
+from daytwo.core.registry import kinds, repository_class, service_class
+from scripts import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MODELS = [value for value in vars(models).values() if isinstance(value, type) and issubclass(value, BaseModel)]
+PLUGINS = [service_class(kind) for kind in kinds("services")] + [repository_class(k) for k in kinds("repositories")]
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_the_reference_is_what_the_code_says(name: str) -> None:
+    written = (reference.FOLDER / name).read_text(encoding="utf-8")
+    assert written == reference.pages()[name].rstrip() + "\n", "run: python scripts/reference.py"
+
+
+@pytest.mark.parametrize("model", [*MODELS, *(plugin.Settings for plugin in PLUGINS)], ids=lambda m: m.__name__)
+def test_every_setting_is_documented(model: type[BaseModel]) -> None:
+    bare = [name for name, field in model.model_fields.items() if not field.description]
+    assert bare == []
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.kind)
+def test_every_plugin_has_a_summary_and_a_how_to(plugin: type) -> None:
+    assert plugin.summary.strip().endswith(".")
+    page = (ROOT / "docs" / "how-to" / "back-up.md").read_text(encoding="utf-8")
+    stores = (ROOT / "docs" / "how-to" / "choose-repositories.md").read_text(encoding="utf-8")
+    assert f"`{plugin.kind}`" in page + stores
+
+
+def test_every_command_says_what_it_does_and_each_option_what_it_means() -> None:
+    context = click.Context(daytwo, info_name="daytwo")
+    for section in SECTIONS.values():
+        for name, summary in section.items():
+            command = daytwo.get_command(context, name)
+            assert command is not None
+            assert summary.endswith(".")
+            for one in _all(command, context):
+                assert one.help or one.short_help, one.name
+                for parameter in one.params:
+                    if isinstance(parameter, click.Option):
+                        assert parameter.help, f"{one.name} {parameter.name}"
+
+
+def _all(command: click.Command, context: click.Context) -> list[click.Command]:
+    found = [command]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            found += _all(child, context)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_leads_nowhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_in_the_docs_exists(page: Path) -> None:
+    names = {name for section in SECTIONS.values() for name in section}
+    for line in re.findall(r"^\$ daytwo ([a-z]+)", page.read_text(encoding="utf-8"), re.M):
+        assert line in names

@@ -1,0 +1,166 @@
+"""The kind `restic` against the real program and real places: a folder, S3, SFTP."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from daytwo.core.repository import Repository
+from daytwo.core.service import Place
+from daytwo.repositories.restic import ResticRepository
+from tests.contract.repositories import Damage, RepositoryCase, RepositoryContract, make
+from tests.parts.restic import Restic
+from tests.parts.s3 import S3Server
+from tests.parts.ssh import SshHost
+
+PASSWORD = "correct-horse-battery"
+
+
+class ResticCase(RepositoryCase):
+    """A restic repository, looked at with restic itself."""
+
+    kind = "restic"
+    secrets = (PASSWORD,)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        (folder / "password").write_text(PASSWORD + "\n")
+        (folder / "wrong").write_text("another-password\n")
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": "store", "password": {"file": "password"}}
+
+    def env(self) -> dict[str, str]:
+        """What restic needs beyond the password."""
+        return {}
+
+    def address(self) -> str:
+        """The repository as restic writes it."""
+        return str(self.folder / "store")
+
+    def restic(self, *argv: str) -> str:
+        """restic by hand; its output."""
+        env = {**os.environ, **self.env(), "RESTIC_PASSWORD": PASSWORD, "RESTIC_REPOSITORY": self.address()}
+        done = subprocess.run(["restic", *argv], env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def leftovers(self) -> object:
+        return {kind: sorted(self.restic("list", kind, "--no-lock").split()) for kind in ("snapshots", "locks")}
+
+    def packs(self) -> list[Path]:
+        """The stored files of the local folder, oldest first."""
+        files = [path for path in (self.folder / "store" / "data").rglob("*") if path.is_file()]
+        return sorted(files, key=lambda path: path.stat().st_mtime_ns)
+
+    def damage(self, how: Damage) -> None:
+        pack = max(self.packs(), key=lambda path: path.stat().st_size)
+        pack.chmod(0o600)
+        if how is Damage.MISSING:
+            pack.unlink()
+        elif how is Damage.TRUNCATED:
+            os.truncate(pack, pack.stat().st_size // 2)
+        else:
+            pack.write_bytes(flipped(pack.read_bytes()))
+
+    def broken(self) -> list[Repository[Any]]:
+        self.repository().check(_run(self.folder))
+        (self.folder / "file").write_text("in the way")
+        return [
+            self.repository(password={"file": "wrong"}),
+            self.repository(password={"file": "absent"}),
+            self.repository(url="file/below"),
+            self.repository(binary="no-such-restic"),
+            self.repository(binary="true"),
+            self.repository(url="nonsense:somewhere:else", binary="restic", options=["-o", "no.such=option"]),
+            self.repository(url="sftp:nobody@host.invalid:/place"),
+        ]
+
+
+def flipped(data: bytes) -> bytes:
+    """The same with one bit turned over in the middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def _run(folder: Path) -> Any:
+    from daytwo.core.run import Run
+
+    return Run(uuid4().hex[:16], folder, timeout=120)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the configuration would be; nothing of the user's own caches is touched."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("RESTIC_CACHE_DIR", str(tmp_path / "restic-cache"))
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return folder
+
+
+class S3Case(ResticCase):
+    """A repository in a bucket."""
+
+    def __init__(self, folder: Path, server: S3Server) -> None:
+        super().__init__(folder)
+        self.server = server
+        self.bucket = server.create_bucket(f"restic-{uuid4().hex[:12]}")
+        self.secrets = (PASSWORD, server.secret_key)
+        (folder / "key").write_text(server.secret_key)
+        (folder / "wrong-key").write_text("no-such-secret-key-at-all")
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "url": self.address(),
+            "password": {"file": "password"},
+            "env": {**self.env(), "AWS_SECRET_ACCESS_KEY": {"file": "key"}},
+        }
+
+    def env(self) -> dict[str, str]:
+        return self.server.env()
+
+    def address(self) -> str:
+        return self.server.restic_url(self.bucket, "store")
+
+    def damage(self, how: Damage) -> None:
+        client = self.server.client()
+        listed = client.list_objects_v2(Bucket=self.bucket, Prefix="store/data/")["Contents"]
+        key = max(listed, key=lambda one: one["Size"])["Key"]
+        if how is Damage.MISSING:
+            client.delete_object(Bucket=self.bucket, Key=key)
+            return
+        data = client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        hurt = data[: len(data) // 2] if how is Damage.TRUNCATED else flipped(data)
+        client.put_object(Bucket=self.bucket, Key=key, Body=hurt)
+
+    def broken(self) -> list[Repository[Any]]:
+        self.repository().check(_run(self.folder))
+        env = self.settings()["env"]
+        return [
+            self.repository(password={"file": "wrong"}),
+            self.repository(env={**env, "AWS_SECRET_ACCESS_KEY": {"file": "wrong-key"}}),
+        ]
+
+
+class TestS3(RepositoryContract):
+    """A repository in a bucket of a server that speaks S3."""
+
+    @pytest.fixture
+    def case(self, folder: Path, s3: S3Server, restic: Restic) -> S3Case:
+        return S3Case(folder, s3)
+
+
+class TestLocal(RepositoryContract):
+    """A repository in a folder."""
+
+    @pytest.fixture
+    def case(self, folder: Path, restic: Restic) -> ResticCase:
+        return ResticCase(folder)
