@@ -12,7 +12,7 @@ from daytwo.core.manifest import Snapshot
 from daytwo.core.run import Run
 from daytwo.core.service import Place
 from daytwo.repositories.archive import ArchiveRepository, ArchiveSettings
-from tests.contract.repositories import DATA, RepositoryContract, store
+from tests.contract.repositories import DATA, RepositoryContract, manifest_of, put_all, store
 from tests.repositories.archive_cases import FolderCase
 
 
@@ -78,8 +78,6 @@ class TestAge(RepositoryContract):
         seen = []
         repository = case.repository()
         writer = repository.begin("s-1", run)
-        from tests.contract.repositories import manifest_of, put_all
-
         records = put_all(writer, {"db.dump": [DATA["text.sql"], DATA["db.dump"]]})
         seen += [path.read_bytes()[:64] for path in case.path.rglob("*") if path.is_file()]
         writer.publish(writer.finish(manifest_of("s-1", run, repository, records)))

@@ -56,9 +56,8 @@ def run(
 
 def _tell(result: "BackupResult") -> None:  # noqa: F821 - imported where it is used, to keep the start fast
     parts = len(result.components)
-    seconds_taken = (result.ended - result.at).total_seconds()
     word = "stored in part" if result.failures else "stored and read back"
-    line(f"Snapshot {result.snapshot} {word}: {size(result.size)} in {parts} components, {took(seconds_taken)}")
+    line(f"Snapshot {result.snapshot} {word}: {size(result.size)} in {parts} components, {took(result.seconds)}")
     for name, where in result.stored.items():
         line(f"  {name:<12} {where}")
     for name, removed in result.removed.items():

@@ -123,10 +123,23 @@ def _call(names: tuple[str, ...], argv: list[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has enough; without this, closing the streams would complain a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("DAYTWO_DEBUG"):
+            raise
+        return _defect(error)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return ExitCode.INTERRUPTED
     return ExitCode.OK
+
+
+def _defect(error: Exception) -> int:
+    from daytwo.core.secrets import redact
+
+    text = redact(f"{type(error).__name__}: {error}")
+    sys.stderr.write(f"error: this is a defect in daytwo ({text})\n")
+    sys.stderr.write("  next: set DAYTWO_DEBUG=1, run it again, and report what it prints\n")
+    return ExitCode.FAILED
 
 
 def _show(error: DaytwoError, *, as_json: bool) -> int:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,9 +52,22 @@ def size(value: float) -> str:
     return Size(value).human
 
 
+_zone: list[tzinfo] = []
+
+
+def use_zone(zone: tzinfo) -> None:
+    """Print times in the app's zone from now on, whatever the zone of this machine is."""
+    _zone[:] = [zone]
+
+
+def local(value: datetime) -> datetime:
+    """A time in the app's zone."""
+    return value.astimezone(_zone[0] if _zone else None)
+
+
 def when(value: datetime) -> str:
-    """A time in the reader's own zone, to the second."""
-    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    """A time in the app's zone, to the second."""
+    return local(value).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def took(seconds: float) -> str:

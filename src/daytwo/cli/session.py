@@ -8,8 +8,10 @@ from pathlib import Path
 from types import FrameType
 
 from daytwo.app import App
+from daytwo.cli.output import use_zone
 from daytwo.cli.progress import Display
 from daytwo.core.errors import UsageError
+from daytwo.core.schedule import zone_of
 from daytwo.core.units import Duration
 
 
@@ -30,6 +32,7 @@ def session(
     """
     display = Display(show=not quiet and not as_json)
     with App.load(config, on_progress=display.update, identities=lambda: read_keys(key)) as app:
+        use_zone(zone_of(app.config.timezone))
         with _signals(app), display:
             yield app
         if not quiet:

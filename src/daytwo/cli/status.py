@@ -35,8 +35,11 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
             }
         )
     elif not quiet or any(one.health not in (Health.OK, Health.RUNNING) for one in stands):
+        from daytwo.cli.output import use_zone
         from daytwo.cli.status_text import tell
+        from daytwo.core.schedule import zone_of
 
+        use_zone(zone_of(loaded.timezone))
         tell(loaded.app, loaded.environment, stands, seen, now)
     good = stands and all(one.health in (Health.OK, Health.RUNNING) for one in stands)
     raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)

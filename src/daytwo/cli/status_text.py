@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from daytwo.cli.output import local
 from daytwo.core.units import Duration
 from daytwo.ledger.glance import Glance
 from daytwo.protect.status import BackupStatus, Health
@@ -25,14 +26,12 @@ def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glanc
             places = ", ".join(f"{name} ({level})" for name, level in one.repositories)
             out(f"    newest   {one.last.id}  {_ago(one.last.at, now)}  {_size(one.last.size)}  in {places}\n")
         if one.due:
-            out(
-                f"    due      {one.due.astimezone():%a %Y-%m-%d %H:%M %Z}, in {_length((one.due - now).total_seconds())}\n"
-            )
+            out(f"    due      {local(one.due):%a %Y-%m-%d %H:%M %Z}, in {_length((one.due - now).total_seconds())}\n")
     if seen.runs:
         out(f"\n  {_bold('recent runs')}\n")
     for run in seen.runs[:5]:
         took = f"{(run.ended - run.begun).total_seconds():.0f} s" if run.ended else ""
-        out(f"    {run.begun.astimezone():%Y-%m-%d %H:%M}  {run.kind} {run.subject}  {run.outcome}  {took}\n")
+        out(f"    {local(run.begun):%Y-%m-%d %H:%M}  {run.kind} {run.subject}  {run.outcome}  {took}\n")
 
 
 def _ago(then: datetime, now: datetime) -> str:

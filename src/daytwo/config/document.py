@@ -192,7 +192,7 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         kind, text = node.tag.rpartition(":")[2], node.value
-        if kind == "null" or (node.tag in self.tags and not text):
+        if kind == "null" or (node.tag in self.tags and text in ("", "~", "null")):
             return None
         if kind == "bool":
             return text.lower() == "true"

@@ -9,7 +9,7 @@ from typing import Any
 from daytwo.config.checks import cross_check
 from daytwo.config.document import Document, parse, read_text
 from daytwo.config.models import Config, Origin
-from daytwo.config.problems import ConfigFileError
+from daytwo.config.problems import ConfigFileError, Spot
 from daytwo.config.recipes import extend
 from daytwo.config.validate import validate
 from daytwo.core.errors import ConfigError
@@ -66,6 +66,8 @@ def parsed(text: str, file: Path) -> Config:
         ConfigFileError: it has mistakes; all of them are in it.
     """
     document, sources = extend(parse(text, file.name), file.parent)
+    if document.data is None:
+        document = Document({}, {(): Spot(file.name, 1, 1)}, problems=document.problems)
     if document.problems:
         raise ConfigFileError.of(file.name, document.problems)
     parts = validate(document)

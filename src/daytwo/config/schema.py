@@ -22,7 +22,9 @@ def schema() -> Json:
     definitions["RepositorySettings"] = _by_kind("repositories", repository_class, definitions)
     for section in ("services", "repositories", "backups"):
         block = whole["properties"][section]
-        block["additionalProperties"] = {"anyOf": [block["additionalProperties"], {"type": "null"}]}
+        for pattern, inner in block["patternProperties"].items():
+            block["patternProperties"][pattern] = {"anyOf": [inner, {"type": "null"}]}
+        block["additionalProperties"] = False
         block.pop("minProperties", None)
     whole["required"] = ["app"]
     names = [{"enum": list(packaged())}, {"type": "string", "pattern": r"/|\.ya?ml$"}]

@@ -55,8 +55,6 @@ def validate(document: Document) -> Parts:
     """
     parts = Parts(document)
     data = document.data
-    if data is None:
-        data = {}
     if not isinstance(data, Mapping):
         parts.problem("must be a map of settings, beginning with `app: NAME`")
         return parts

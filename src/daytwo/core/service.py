@@ -160,6 +160,9 @@ class Component(ABC):
         smallest: a dump of fewer bytes is not believed.
     """
 
+    additive: bool = False
+    """Whether a restore only adds what is missing, so that there is nothing to keep of what was there before."""
+
     def __init__(
         self, service: str, name: str, *, kind: str, format: str, phase: Phase, secret: bool = False, smallest: int = 1
     ) -> None:

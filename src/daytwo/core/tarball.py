@@ -242,7 +242,7 @@ def pick(opener: Opener, path: str) -> Iterator[bytes]:
         if member.type is not Type.FILE:
             raise UsageError(f"{printable(path)} is a {member.type} to {printable(member.link)}",
                              hint="Extract what it points to")  # fmt: skip
-        return gathered(_content(entry))
+        return gathered(content(entry))
     raise UsageError(f"the archive holds no {printable(path)}", hint="`daytwo snapshots show` lists what it holds")
 
 
@@ -251,8 +251,12 @@ def _folder(opener: Opener, path: str) -> Iterator[bytes]:
     return kept(opener(), lambda member: any(is_within(member.path, p) for p in paths))
 
 
-def _content(entry: Entry) -> Iterator[bytes]:
-    """A file's bytes, the holes of a sparse file as zeros."""
+def content(entry: Entry) -> Iterator[bytes]:
+    """A file's bytes, the holes of a sparse file as zeros; nothing for what is no file.
+
+    Args:
+        entry: a member that nothing was read of yet.
+    """
     if not entry.sparse:
         yield from entry.body()
         return

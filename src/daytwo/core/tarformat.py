@@ -75,17 +75,20 @@ class Entry:
         member: what it says of itself.
         names: every path that any header of it gives, raw; all must be safe, as programs differ in which they take.
         head: its header blocks, extension headers included.
+        block: the one of them that is no extension.
+        pax: the records of its extended header.
         stored: bytes that follow the header, padding not counted.
         sparse: whether those bytes are not simply the file's content.
     """
 
-    __slots__ = ("_stream", "_unread", "head", "member", "names", "pax", "sparse", "stored")
+    __slots__ = ("_stream", "_unread", "block", "head", "member", "names", "pax", "sparse", "stored")
 
     def __init__(self, stream: "_Stream", member: Member, parsed: "_Parsed", head: bytes) -> None:
         self.member = member
         self.names = parsed.names
         self.pax = parsed.pax
         self.head = head
+        self.block = parsed.block
         self.stored = parsed.stored
         self.sparse = parsed.sparse
         self._stream = stream
@@ -188,6 +191,7 @@ class _Stream:
 class _Parsed:
     """A header and its extension headers while they are put together."""
 
+    block: bytes
     names: tuple[bytes, ...]
     stored: int
     sparse: bool
@@ -287,7 +291,7 @@ def _entry(stream: _Stream, head: bytes, block: bytes, pax: dict[bytes, bytes], 
         type=kind,
         link=fsdecode(link) if kind in (Type.SYMLINK, Type.HARDLINK) else "",
     )
-    return Entry(stream, member, _Parsed(names, stored, real is not None, pax), head)
+    return Entry(stream, member, _Parsed(block, names, stored, real is not None, pax), head)
 
 
 def normal(path: str) -> str:

@@ -5,6 +5,7 @@ What its way back needs (which containers it stopped) is in the run's journal be
 """
 
 import platform
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
@@ -44,6 +45,7 @@ class BackupResult(BaseModel):
         components: what it holds.
         at: when it was begun.
         ended: when it was complete everywhere.
+        seconds: how long it took.
         warnings: what the user should know.
         failures: by repository or step, what went wrong.
         removed: by repository, the snapshots that retention removed.
@@ -59,6 +61,7 @@ class BackupResult(BaseModel):
     components: tuple[str, ...]
     at: datetime
     ended: datetime
+    seconds: float
     warnings: tuple[str, ...] = ()
     failures: dict[str, str] = {}
     removed: dict[str, tuple[str, ...]] = {}
@@ -78,6 +81,7 @@ class _Backup:
         self.records: list[ComponentRecord] = []
         self.published: dict[str, Manifest] = {}
         self.removed: dict[str, tuple[str, ...]] = {}
+        self.begun = time.monotonic()
 
     def check(self) -> list[str]:
         """Find out which repositories can be written to, and whether there is room."""
@@ -245,6 +249,7 @@ class _Backup:
             components=tuple(r.stored_name for r in self.records),
             at=manifest.at,
             ended=self.bench.clock(),
+            seconds=time.monotonic() - self.begun,
             warnings=(*warnings, *self.run.warnings),
             failures={name: str(error) for name, error in self.failures.items()},
             removed=self.removed,

@@ -206,14 +206,15 @@ class _Restore:
         for name in self.plan.components:
             component, record = self.parts[name], self.records[name]
             there = component.identity(self.run)
-            if there.holds != "nothing":
-                self.holding.add(component.service)
+            occupied = there.holds != "nothing" and not component.additive
+            if occupied:
+                self.holding.add(name)
             if self.plan.in_place and record.source.id and there.id != record.source.id and not self.plan.accept_other:
                 trouble.append(
                     f"{name} came from {record.source.label} and this is another place: {there.label}. "
                     "Say --accept-other-target when that is meant"
                 )
-            if not self.plan.in_place and there.holds != "nothing" and not self.plan.accept_other:
+            if not self.plan.in_place and occupied and not self.plan.accept_other:
                 trouble.append(
                     f"{there.label} already holds {there.holds}. "
                     "Choose an empty place, or say --accept-other-target to replace it"
@@ -225,11 +226,10 @@ class _Restore:
 
     def keep_a_way_back(self) -> str:
         """Take a safety snapshot of what is about to be replaced."""
-        services = sorted(self.holding & {self.records[name].service for name in self.plan.components})
-        if self.plan.safety and services:
+        if self.plan.safety and self.holding:
             try:
                 self.safety = take_safety_snapshot(
-                    self.bench, self.snapshot.manifest.backup, services, self.plan.repository, self.run
+                    self.bench, self.snapshot.manifest.backup, sorted(self.holding), self.plan.repository, self.run
                 )
             except DaytwoError as error:
                 raise RefusedError(

@@ -9,13 +9,13 @@ from daytwo.protect.plan import make_plan
 from daytwo.protect.workbench import Workbench
 
 
-def take_safety_snapshot(bench: Workbench, backup: str, services: Sequence[str], repository: str, run: Run) -> str:
-    """Back up some services into one repository, outside the retention's count.
+def take_safety_snapshot(bench: Workbench, backup: str, components: Sequence[str], repository: str, run: Run) -> str:
+    """Back up some components into one repository, outside the retention's count.
 
     Args:
         bench: the workbench.
         backup: the backup whose settings count; another one is taken when it is gone from the configuration.
-        services: what is about to be replaced.
+        components: what is about to be replaced, by name.
         repository: the repository the restore reads from; a copy is replaced by what it copies.
         run: the restore's run.
 
@@ -29,14 +29,10 @@ def take_safety_snapshot(bench: Workbench, backup: str, services: Sequence[str],
     if not name:
         raise UsageError("the configuration has no backup", hint="Add one, or restore with --no-safety")
     target = bench.repository(repository).copy_of or repository
+    services = sorted({part.service for one in components if (part := bench.component(one))})
+    now = bench.clock()
     plan = make_plan(
-        bench.config,
-        dict(bench.services),
-        dict(bench.repositories),
-        name,
-        bench.clock(),
-        only=services,
-        to=[target],
-        safety=True,
+        bench.config, dict(bench.services), dict(bench.repositories), name, now, only=services, to=[target], safety=True
     )
-    return store_now(bench, plan.model_copy(update={"run": run.id, "stop": ()}), run)
+    parts = tuple(part for part in plan.components if part.name in components)
+    return store_now(bench, plan.model_copy(update={"run": run.id, "stop": (), "components": parts}), run)

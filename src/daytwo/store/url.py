@@ -62,6 +62,8 @@ class StateUrl:
         return self.text if self.is_sqlite else self.text.replace("postgresql://", "postgresql+psycopg://", 1)
 
     def __repr__(self) -> str:
-        return f"StateUrl({self.text.split('@')[-1]!r})"
+        return f"StateUrl({str(self)!r})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        """For people: the file, or the database without user and password."""
+        return str(self.file) if self.is_sqlite else f"postgresql://{self.text.split('://')[1].rsplit('@')[-1]}"

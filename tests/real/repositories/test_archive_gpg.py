@@ -1,5 +1,6 @@
 """The contract suite against archives encrypted with a real gpg, in a keyring made for the test."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def keyring() -> Iterator[Path]:
     home = new_folder()
     home.chmod(0o700)
     made = ["--quick-generate-key", f"Backup <{KEY}>", "default", "default", "never"]
-    argv = [gpg, "--homedir", home, "--batch", "--pinentry-mode", "loopback", "--passphrase", "", *made]
+    argv = [str(gpg), "--homedir", str(home), "--batch", "--pinentry-mode", "loopback", "--passphrase", "", *made]
     subprocess.run(argv, check=True, capture_output=True, timeout=120)
     yield home
     end(home)
@@ -33,8 +34,6 @@ def keyring() -> Iterator[Path]:
 
 def end(home: Path) -> None:
     """End the keyring's agent and remove it."""
-    import shutil
-
     subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True, timeout=30)
     shutil.rmtree(home)
 

@@ -79,7 +79,6 @@ class ResticCase(RepositoryCase):
             self.repository(url="file/below"),
             self.repository(binary="no-such-restic"),
             self.repository(binary="true"),
-            self.repository(url="nonsense:somewhere:else", binary="restic", options=["-o", "no.such=option"]),
             self.repository(url="sftp:nobody@host.invalid:/place"),
         ]
 

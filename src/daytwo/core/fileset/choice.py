@@ -20,11 +20,13 @@ class Choice:
             a slash in it, or before it, is a path from the folder on. `*` does not match a slash. What is below a match
             goes with it.
         one_file_system: leave out what is mounted inside the folder.
+        follow: take what a symbolic link points to rather than the link.
     """
 
     paths: tuple[str, ...]
     excludes: tuple[str, ...] = ()
     one_file_system: bool = False
+    follow: bool = False
 
     @property
     def single(self) -> str | None:

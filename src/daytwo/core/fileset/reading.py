@@ -37,7 +37,7 @@ def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
         "tar", "--create", "--file=-", "--format=posix",
         "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f",
         "--sort=name", "--numeric-owner", "--sparse", XATTRS, f"--directory={base}",
-        ("--one-file-system",) if choice.one_file_system else (),
+        ("--one-file-system",) if choice.one_file_system else (), ("--dereference",) if choice.follow else (),
         "--no-wildcards-match-slash", choice.exclude_options(),
         roots or ("--null", "--verbatim-files-from", "--files-from=-"),
         env=C, ok=(0, 1, 2),
@@ -46,7 +46,8 @@ def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
 
 def plain_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
     """The tar of busybox, which knows neither holes nor attributes."""
-    return command("tar", "-c", "-f", "-", "-C", base, choice.exclude_options(), roots, env=C, ok=(0, 1, 2))
+    follow = ("-h",) if choice.follow else ()
+    return command("tar", "-c", follow, "-f", "-", "-C", base, choice.exclude_options(), roots, env=C, ok=(0, 1, 2))
 
 
 class TarDump(Dump):

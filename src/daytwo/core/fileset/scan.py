@@ -109,6 +109,4 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
     except (FileNotFoundError, NotADirectoryError):
         return []  # it vanished; the folder above has changed and is counted
     except PermissionError:
-        raise SourceError(
-            f"{folder} may not be read", hint="Run as root, or leave it out with `exclude`"
-        ) from None
+        raise SourceError(f"{folder} may not be read", hint="Run as root, or leave it out with `exclude`") from None

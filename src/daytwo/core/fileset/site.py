@@ -1,7 +1,7 @@
 """Looks at a place where files are: what is at a path, which tar is there, what is mounted, who we are."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import fsdecode
 from posixpath import dirname, join
@@ -138,8 +138,14 @@ def _free(line: bytes) -> int | None:
     return numbers[2] * 1024 if len(numbers) >= 3 else None
 
 
-def expand(target: Target, choice: Choice, run: Run) -> tuple[str, ...]:
+def expand(target: Target, choice: Choice, run: Run, *, missing_ok: bool = False) -> tuple[str, ...]:
     """The paths that a selection's patterns match now, from its base on, sorted, each beginning with `./`.
+
+    Args:
+        target: where.
+        choice: the selection.
+        run: the run it belongs to.
+        missing_ok: whether a pattern may match nothing.
 
     Raises:
         SourceError: a pattern matches nothing.
@@ -153,6 +159,8 @@ def expand(target: Target, choice: Choice, run: Run) -> tuple[str, ...]:
     for field in fields:
         if not field:
             pattern = fsdecode(next(fields))
+            if missing_ok:
+                continue
             path = join(choice.base, pattern[2:])
             raise SourceError(f"nothing is at {path}", where=str(target), hint="Check the path, or take it out")
         path = fsdecode(field)
@@ -162,7 +170,7 @@ def expand(target: Target, choice: Choice, run: Run) -> tuple[str, ...]:
     return tuple(sorted(path for path in found if not any(path.startswith(other + "/") for other in found)))
 
 
-def count(target: Target, base: str, paths: Iterable[str], run: Run) -> tuple[int, int]:
+def count(target: Target, base: str, paths: tuple[str, ...], run: Run) -> tuple[int, int]:
     """Files (all entries that are no folders) and their bytes (a hard-linked file once) below some paths.
 
     Args:
@@ -171,7 +179,9 @@ def count(target: Target, base: str, paths: Iterable[str], run: Run) -> tuple[in
         paths: from the base on, each beginning with `./`, or `.` for all of it.
         run: the run it belongs to.
     """
-    done = capture(target, command("sh", "-c", _COUNT, "sh", base, tuple(paths), env=C), run)
+    if not paths:
+        return 0, 0
+    done = capture(target, command("sh", "-c", _COUNT, "sh", base, paths, env=C), run)
     files, size = done.text.split()
     return int(files), int(size)
 
@@ -213,7 +223,7 @@ def put(target: Target, path: str, data: bytes | Iterable[bytes], run: Run) -> N
         process.finish()
 
 
-def get(target: Target, path: str, run: Run) -> Iterable[bytes]:
+def get(target: Target, path: str, run: Run) -> Iterator[bytes]:
     """Read a file."""
     with Process(target, command("cat", "--", path, env=C), run) as process:
         yield from process.chunks()
@@ -266,5 +276,3 @@ def refuse_interrupted(site: Site, target: Target) -> None:
     """
     if text := interrupted(site, target):
         raise SourceError(text)
-
-

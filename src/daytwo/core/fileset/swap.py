@@ -54,17 +54,19 @@ rm -f -- "$journal"
 
 # A file that is mounted by itself (`./app.env:/app/.env`) cannot be renamed: its content is replaced.
 _INSIDE = """\
-out() { mv -- "$1" "$2" 2>/dev/null || { [ -f "$1" ] && cp -p -- "$1" "$2"; }; }
-into() { if [ -f "$2" ]; then cat <"$1" >"$2"; rm -f -- "$1"; else mv -- "$1" "$2"; fi; }
-ours() { case "$1" in .daytwo-???-????????|.daytwo-before-????????|.daytwo-swap-????????*) return 0 ;; esac; return 1; }
-entries() { # entries FOLDER ACTION FROM TO: for each entry of FOLDER
+move() {
+  if [ -f "$2" ] && ! [ -L "$2" ]; then cat <"$1" >"$2"; rm -f -- "$1" 2>/dev/null || :
+  else mv -- "$1" "$2" 2>/dev/null || if [ -f "$1" ]; then cp -p -- "$1" "$2"; else mv -- "$1" "$2"; fi; fi
+}
+ours() { case "$1" in *.daytwo-new-????????|*.daytwo-before-????????|*.daytwo-swap-????????*) ;; *) return 1 ;; esac; }
+all() { # all FROM TO
   cd -- "$1"
   for entry in * .[!.]* ..?*; do
-    if there "$entry" && ! ours "$entry"; then "$2" "$3/$entry" "$4/$entry"; fi
+    if there "$entry" && ! ours "$entry"; then move "$1/$entry" "$2/$entry"; fi
   done
 }
-each() { # each ACTION FROM TO
-  if there "$2/$entry"; then mkdir -p -- "$(dirname -- "$3/$entry")"; "$1" "$2/$entry" "$3/$entry"; fi
+one() { # one FROM TO ENTRY
+  if there "$1/$3"; then mkdir -p -- "$(dirname -- "$2/$3")"; move "$1/$3" "$2/$3"; fi
 }
 attributes() { # attributes OF TO: owner and mode
   chown "$(stat -c %u:%g -- "$1")" "$2" 2>/dev/null || :
@@ -85,10 +87,10 @@ rm -f -- "$journal" "$journal.out"
 """
 
 _ALL = """\
-move_out() { entries "$path" out "$path" "$old"; attributes "$path" "$old"; }
-move_in() { entries "$new" into "$new" "$path"; attributes "$new" "$path"; }
-move_back() { entries "$path" into "$path" "$new"; attributes "$path" "$new"; }
-move_old() { entries "$old" into "$old" "$path"; attributes "$old" "$path"; }
+move_out() { all "$path" "$old"; attributes "$path" "$old"; }
+move_in() { all "$new" "$path"; attributes "$new" "$path"; }
+move_back() { all "$path" "$new"; attributes "$path" "$new"; }
+move_old() { all "$old" "$path"; attributes "$old" "$path"; }
 """
 
 
@@ -138,13 +140,13 @@ class Plan:
 
 
 def _listed(entries: tuple[str, ...]) -> str:
-    names = " ".join(shlex.quote(entry) for entry in entries)
-    moves = {"move_out": ("out", "path", "old"), "move_in": ("into", "new", "path"),
-             "move_back": ("into", "path", "new"), "move_old": ("into", "old", "path")}  # fmt: skip
-    return "".join(
-        f'{name}() {{ for entry in {names}; do each {act} "${source}" "${to}"; done; }}\n'
-        for name, (act, source, to) in moves.items()
-    )
+    moves = {"move_out": "$path $old", "move_in": "$new $path", "move_back": "$path $new", "move_old": "$old $path"}
+    lines = []
+    for name, ways in moves.items():
+        source, to = ways.split()
+        acts = "\n".join(f'  one "{source}" "{to}" {shlex.quote(entry)}' for entry in entries)
+        lines.append(f"{name}() {{\n{acts}\n}}\n")
+    return "".join(lines)
 
 
 def swap(plan: Plan, run: Run) -> Swapped:

@@ -126,7 +126,7 @@ def _redis(name: str, record: ComponentRecord) -> list[str]:
 
 
 def _git(name: str, record: ComponentRecord) -> list[str]:
-    return [f"git bundle verify {name}", f"git clone --mirror {name} restored.git"]
+    return [f"git bundle list-heads {name}", f"git clone --mirror {name} restored.git"]
 
 
 def _tar(name: str, record: ComponentRecord) -> list[str]:

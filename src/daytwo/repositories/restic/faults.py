@@ -18,8 +18,8 @@ from daytwo.core.errors import (
     SpaceError,
 )
 
-RETRY = re.compile(r"<(?P<file>\w+/\w+)>.*returned error, retrying after [^:]+: (?P<why>.+)")
-_GONE = ("no such file", "does not exist", "not found", "nosuchkey", "unexpected eof", "file does not exist")
+RETRY = re.compile(r"<(?P<file>(?:data|index|snapshot|key)/\w+)>.*returned error, retrying after [^:]+: (?P<why>.+)")
+_GONE = ("no such file", "does not exist", "not found", "nosuchkey", "range")
 
 
 class NoRepositoryError(RepositoryError):
@@ -56,15 +56,21 @@ def explain(code: int, stderr: str, name: str, place: str) -> DaytwoError:
 def damaged_file(stderr: str, times: int) -> str | None:
     """The stored file that is missing or cut off, in words, when restic has failed to read it so many times.
 
-    restic tries for 15 minutes to read a file that is not there (its back end cannot tell a lost file from a hiccup).
+    restic tries for minutes to read a file that is not there (it cannot tell a lost file from a hiccup). A lock that
+    vanishes while it is looked at is no damage: another restic has ended.
     """
     counts: dict[tuple[str, str], int] = {}
     for line in stderr.splitlines():
         found = RETRY.search(line)
-        if found and any(sign in found["why"].lower() for sign in _GONE):
+        if found and _is_lost(found["why"].lower()):
             key = (found["file"], found["why"].rsplit(": ", 1)[-1])
             counts[key] = counts.get(key, 0) + 1
     return next((f"{file}: {why}" for (file, why), count in counts.items() if count >= times), None)
+
+
+def _is_lost(why: str) -> bool:
+    # A file that was cut off ends within a piece (unexpected EOF) or before it (EOF, or an unsatisfiable range).
+    return why.endswith("eof") or any(sign in why for sign in _GONE)
 
 
 def _last(stderr: str) -> str:

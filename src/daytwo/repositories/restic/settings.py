@@ -11,7 +11,9 @@ from daytwo.core.secrets import SecretRef, remember
 from daytwo.core.service import Place
 from daytwo.core.units import Size
 
-_REMOTE = re.compile(r"(sftp|s3|gs|azure|swift|b2|rest|rclone):")
+_BACK_ENDS = ("sftp", "s3", "gs", "azure", "swift", "b2", "rest", "rclone")
+_REMOTE = re.compile(rf"({'|'.join(_BACK_ENDS)}):")
+_SCHEME = re.compile(r"([A-Za-z0-9+]+):")
 _USERINFO = re.compile(r"://[^/@:]*:([^/@]+)@")
 _OURS = ("-r", "--repo", "--password", "-p", "--json", "--no-lock", "--compression", "--pack-size")
 _MIB = 1 << 20
@@ -36,6 +38,17 @@ class ResticSettings(RepositorySettings):
     )
     pack_size: Size | None = Field(default=None, description="size of the files restic stores, such as 64MiB")
     binary: str = Field(default="restic", min_length=1, description="the restic program: a name or a path")
+
+    @field_validator("url")
+    @classmethod
+    def _known_back_end(cls, value: str) -> str:
+        scheme = _SCHEME.match(value)
+        if scheme and not _REMOTE.match(value) and scheme[1] != "local":
+            raise ValueError(
+                f"restic knows no back end '{scheme[1]}'; write a path, or one of {', '.join(_BACK_ENDS)}; "
+                "a folder of that name is written ./name"
+            )
+        return value
 
     @field_validator("options")
     @classmethod

@@ -124,6 +124,8 @@ class GlobalsComponent(Component):
         tools: the way to its server.
     """
 
+    additive = True
+
     def __init__(self, service: str, tools: Tools) -> None:
         super().__init__(
             service, f"{service}.globals.sql", kind="postgres", format="sql", phase=Phase.DATABASE,

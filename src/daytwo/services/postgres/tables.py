@@ -31,7 +31,8 @@ _FOREIGN_KEYS = """select json_build_array(conrelid::regclass::text, conname, pg
   or confrelid = any(array[{tables}]::regclass[])) order by conrelid::regclass::text, conname;"""
 
 _TRIGGERS = """select json_build_array(tgrelid::regclass::text, tgname, tgenabled) from pg_trigger
-  where not tgisinternal and tgenabled <> 'D' and tgrelid = any(array[{tables}]::regclass[]) order by tgrelid::regclass::text, tgname;"""
+  where not tgisinternal and tgenabled <> 'D' and tgrelid = any(array[{tables}]::regclass[])
+  order by tgrelid::regclass::text, tgname;"""
 
 # A sequence that a column owns goes on after the largest value there is now.
 _SEQUENCES = """select json_build_array(format('SELECT setval(%L, greatest((SELECT last_value FROM %s), '
