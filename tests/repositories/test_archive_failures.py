@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from daytwo.core.errors import HostileArchiveError, IntegrityError, RefusedError, RepositoryError, SpaceError
 from daytwo.core.manifest import Manifest, Mark, MarkKind, Snapshot
 from daytwo.core.run import Run
+from daytwo.repositories.archive import disk, tarhead
 from daytwo.repositories.archive.codec import make_codec
+from daytwo.repositories.archive.tarhead import header, padding
 from tests.contract.repositories import AT, DATA, Bytes, content, ids, manifest_of, noise, put_all, store
 from tests.repositories.archive_cases import FolderCase, files
 
@@ -120,6 +123,39 @@ def test_marks_from_many_at_once_are_all_kept(case: FolderCase, repository: Any,
         list(pool.map(add, range(24)))
     [snapshot] = repository.snapshots(run)
     assert [mark.note for mark in snapshot.marks] == [str(number) for number in range(24)]
+
+
+# Reading back
+
+
+@pytest.mark.parametrize("data", [b"", b"ab", b"abc", b"abcd", b"abcde", b"abcdef!", b"abcdeF", b"Abcdef"])
+@pytest.mark.parametrize("step", [1, 2, 7])
+def test_read_back_takes_nothing_but_what_was_written(data: bytes, step: int) -> None:
+    segments = [disk.Segment(3, sha256(b"abc").hexdigest()), disk.Segment(3, sha256(b"def").hexdigest())]
+
+    def pieces(whole: bytes) -> Iterator[bytes]:
+        return (whole[at : at + step] for at in range(0, len(whole), step))
+
+    whole = disk.read_back(pieces(b"abcdef"), segments, "here")
+    assert (whole.size, whole.sha256) == (6, sha256(b"abcdef").hexdigest())
+    with pytest.raises(IntegrityError, match="here"):
+        disk.read_back(pieces(data), segments, "here")
+
+
+def test_bytes_after_a_members_end_are_refused() -> None:
+    whole = header("a.sql", 3, AT) + b"abc" + padding(3)
+    assert list(tarhead.content(iter([whole]), "a.sql", 3)) == [b"abc"]
+    for odd in (whole + b"x", whole[:-1], whole[:-1] + b"x", whole[:514], whole[:100], b""):
+        with pytest.raises(IntegrityError):
+            list(tarhead.content(iter([odd]), "a.sql", 3))
+
+
+def test_f01_a_failed_component_takes_no_room(case: FolderCase, repository: Any, run: Run) -> None:
+    writer = repository.begin("s-1", run)
+    with pytest.raises(ZeroDivisionError):
+        writer.put("db.dump", Bytes([*noise(3 << 20), ZeroDivisionError()]))
+    assert files(case.path) == []
+    writer.abort()
 
 
 # Killed at the worst moment

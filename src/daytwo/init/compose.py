@@ -123,7 +123,7 @@ def read(folder: Path, files: Sequence[Path], environ: Mapping[str, str]) -> Pro
     name = _project_name(variables.get("COMPOSE_PROJECT_NAME") or str(data.get("name") or "") or folder.resolve().name)
     active = {one for one in variables.get("COMPOSE_PROFILES", "").split(",") if one}
     volumes = {key: _volume_name(key, block, name) for key, block in (data.get("volumes") or {}).items()}
-    made = [_service(key, block, name, folder, volumes) for key, block in (data.get("services") or {}).items()]
+    made = [_service(key, block, name, variables, volumes) for key, block in (data.get("services") or {}).items()]
     started = tuple(one for one in made if not one.profiles or active & set(one.profiles) or "*" in active)
     return Project(
         name=name, folder=folder, files=tuple(dict.fromkeys(reader.read)), services=started,
@@ -258,16 +258,19 @@ def _host_path(path: str, folder: Path) -> str:
 
 
 def _service(
-    name: str, block: Mapping[str, Any], project: str, folder: Path, volumes: Mapping[str, str]
+    name: str, block: Mapping[str, Any], project: str, around: Mapping[str, str], volumes: Mapping[str, str]
 ) -> ComposeService:
     mounts = [_mount(one, volumes) for one in block.get("volumes") or []]
     env_files = [Path(one["path"]) for one in block.get("env_file") or []]
     variables: dict[str, str] = {}
     for file in env_files:
         if file.is_file():
-            variables |= read_env(read_text(file), {})
-    environment = block.get("environment") or {}
-    variables |= {key: _as_text(value) for key, value in environment.items() if value is not None}
+            variables |= read_env(read_text(file), around)
+    for key, value in (block.get("environment") or {}).items():
+        if value is not None:
+            variables[key] = _as_text(value)
+        elif key in around:  # a name alone passes on the value that Compose itself has
+            variables[key] = around[key]
     return ComposeService(
         name=name,
         image=str(block.get("image") or ""),

@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from daytwo.core.errors import CancelledError, DaytwoError, RefusedError, RepositoryError
+from daytwo.core.errors import CancelledError, DaytwoError, IntegrityError, RefusedError, RepositoryError
 from daytwo.core.manifest import Manifest, Mark, MarkKind
 from daytwo.core.repository import Repository
 from daytwo.core.run import Progress, Run
+from daytwo.repositories.archive.s3 import S3Session
 from tests.contract.repositories import (
     AT,
     DATA,
@@ -65,7 +66,10 @@ class S3Case(RepositoryCase):
     def damage(self, how: Damage) -> None:
         if spooled := newest_large(self.spool):
             hurt(spooled, how)
-            return
+        else:
+            self.damage_stored(how)
+
+    def damage_stored(self, how: Damage) -> None:
         found = self.client.list_objects_v2(Bucket=self.bucket)["Contents"]
         key = max((one for one in found if one["Size"] > 100_000), key=lambda one: one["LastModified"])["Key"]
         copy = self.folder / "hurt"
@@ -86,6 +90,24 @@ class TestS3(RepositoryContract):
     @pytest.fixture
     def case(self, tmp_path: Path, s3: S3Server) -> Iterator[S3Case]:
         yield S3Case(tmp_path, s3)
+
+    def test_f01_what_the_server_stored_is_read_back(
+        self, case: S3Case, repository: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, progress = case.leftovers(), S3Session._progress
+
+        def hurt_first(session: S3Session, state: str, total: int) -> Any:
+            if state == "reading back":
+                case.damage_stored(Damage.FLIPPED)
+            return progress(session, state, total)
+
+        monkeypatch.setattr(S3Session, "_progress", hurt_first)
+        writer = repository.begin("s-1", run)
+        records = put_all(writer, {"db.dump": noise(2 << 20)})
+        with pytest.raises(IntegrityError, match="read back"):
+            writer.finish(manifest_of("s-1", run, repository, records))
+        writer.abort()
+        assert case.leftovers() == before
 
     def test_a_copy_of_a_local_archive_and_back(self, case: S3Case, run: Run, new_run: Any) -> None:
         folder = FolderCase(case.folder)

@@ -7,8 +7,25 @@ from typing import Any
 
 import pytest
 
+from daytwo.core.command import command
+from daytwo.core.errors import IntegrityError, RepositoryError, UnreachableError
+from daytwo.core.process import Process
 from daytwo.core.repository import Repository
-from tests.contract.repositories import Damage, RepositoryCase, RepositoryContract
+from daytwo.core.run import Run
+from daytwo.core.target import LOCAL
+from daytwo.repositories.archive.sftp import SftpSession
+from daytwo.repositories.archive.sftp_client import SftpClient
+from tests.contract.repositories import (
+    DATA,
+    Damage,
+    RepositoryCase,
+    RepositoryContract,
+    content,
+    manifest_of,
+    noise,
+    put_all,
+    store,
+)
 from tests.parts.process import new_folder
 from tests.parts.ssh import SshHost
 from tests.repositories.archive_cases import files, hurt, newest_large
@@ -55,3 +72,49 @@ class TestSftp(RepositoryContract):
         remote = new_folder()
         yield SftpCase(tmp_path, ssh_host, remote)
         shutil.rmtree(remote)
+
+    def test_f01_what_the_host_stored_is_read_back(
+        self, case: SftpCase, repository: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, counted = case.leftovers(), SftpSession._counted
+
+        def hurt_first(session: SftpSession, state: str, chunks: Iterator[bytes], total: int) -> Iterator[bytes]:
+            if state == "reading back":
+                stored = newest_large(case.path)
+                assert stored
+                hurt(stored, Damage.FLIPPED)
+            return counted(session, state, chunks, total)
+
+        monkeypatch.setattr(SftpSession, "_counted", hurt_first)
+        writer = repository.begin("s-1", run)
+        records = put_all(writer, {"db.dump": noise(2 << 20)})
+        with pytest.raises(IntegrityError, match="read back"):
+            writer.finish(manifest_of("s-1", run, repository, records))
+        writer.abort()
+        assert case.leftovers() == before
+
+    def test_an_upload_cut_short_is_swept(self, case: SftpCase, repository: Any, run: Run) -> None:
+        for name in ("dead-shop-20260301T030000Z.tar.gz", "alive-shop-20260301T030000Z.tar.gz"):
+            (case.path / f".daytwo-partial-{name}").write_text("half")
+        assert len(repository.sweep(["dead"], run)) == 1
+        assert [path.name for path in files(case.path)] == [".daytwo-partial-alive-shop-20260301T030000Z.tar.gz"]
+
+    def test_a_url_and_a_large_file(self, case: SftpCase, run: Run) -> None:
+        host = case.host
+        repository = case.repository(url=f"sftp://{host.user}@{host.name}{case.path}/below")
+        repository.check(run)
+        data = {"big.bin": b"".join(noise(20 << 20)), "text.sql": DATA["text.sql"]}
+        store(repository, run, data)
+        [snapshot] = repository.snapshots(run)
+        repository.verify(snapshot, run)
+        assert content(repository, snapshot, run) == data
+
+    def test_a_refused_key_is_said_and_worth_another_try(self, case: SftpCase, run: Run) -> None:
+        with pytest.raises(UnreachableError, match="Permission denied"):
+            case.broken()[0].check(run)
+
+    def test_a_login_that_prints_is_not_taken_for_sftp(self, run: Run) -> None:
+        noisy = command("sh", "-c", "echo Welcome to this host, dear user; cat >/dev/null")
+        with Process(LOCAL, noisy, run, keep_stdin=True) as process:
+            with pytest.raises(RepositoryError, match="login script"):
+                SftpClient(process, "sftp:somewhere:/x")

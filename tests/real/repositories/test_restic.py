@@ -1,11 +1,7 @@
 """The kind `restic` against the real program and real places: a folder, S3, SFTP."""
 
-import contextlib
 import os
-import shutil
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,12 +9,11 @@ from uuid import uuid4
 import pytest
 
 from daytwo.core.repository import Repository
-from daytwo.core.service import Place
-from daytwo.repositories.restic import ResticRepository
-from tests.contract.repositories import Damage, RepositoryCase, RepositoryContract, make
+from daytwo.core.run import Run
+from tests.contract.repositories import Damage, RepositoryCase, RepositoryContract
 from tests.parts.restic import Restic
 from tests.parts.s3 import S3Server
-from tests.parts.ssh import SshHost
+from tests.real.repositories.restic_folder import folder  # noqa: F401
 
 PASSWORD = "correct-horse-battery"
 
@@ -60,6 +55,20 @@ class ResticCase(RepositoryCase):
         files = [path for path in (self.folder / "store" / "data").rglob("*") if path.is_file()]
         return sorted(files, key=lambda path: path.stat().st_mtime_ns)
 
+    def size(self) -> int:
+        """Bytes of all stored data."""
+        return sum(path.stat().st_size for path in self.packs())
+
+    def lock_files(self) -> list[Path]:
+        """The locks, without asking restic."""
+        return sorted((self.folder / "store" / "locks").iterdir())
+
+    def damage_all(self) -> None:
+        """Turn over a bit in every stored file."""
+        for pack in self.packs():
+            pack.chmod(0o600)
+            pack.write_bytes(flipped(pack.read_bytes()))
+
     def damage(self, how: Damage) -> None:
         pack = max(self.packs(), key=lambda path: path.stat().st_size)
         pack.chmod(0o600)
@@ -71,7 +80,7 @@ class ResticCase(RepositoryCase):
             pack.write_bytes(flipped(pack.read_bytes()))
 
     def broken(self) -> list[Repository[Any]]:
-        self.repository().check(_run(self.folder))
+        self.repository().check(new_run(self.folder))
         (self.folder / "file").write_text("in the way")
         return [
             self.repository(password={"file": "wrong"}),
@@ -89,20 +98,9 @@ def flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-def _run(folder: Path) -> Any:
-    from daytwo.core.run import Run
-
+def new_run(folder: Path) -> Run:
+    """A run with an id of its own."""
     return Run(uuid4().hex[:16], folder, timeout=120)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the configuration would be; nothing of the user's own caches is touched."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("RESTIC_CACHE_DIR", str(tmp_path / "restic-cache"))
-    folder = tmp_path / "config"
-    folder.mkdir()
-    return folder
 
 
 class S3Case(ResticCase):
@@ -141,7 +139,7 @@ class S3Case(ResticCase):
         client.put_object(Bucket=self.bucket, Key=key, Body=hurt)
 
     def broken(self) -> list[Repository[Any]]:
-        self.repository().check(_run(self.folder))
+        self.repository().check(new_run(self.folder))
         env = self.settings()["env"]
         return [
             self.repository(password={"file": "wrong"}),

@@ -412,6 +412,18 @@ def test_obstacles_name_too_little_disk(case: MysqlCase, run: Run, tmp_path: Pat
     assert "Make room" in obstacle
 
 
+def test_a_dead_run_is_swept(case: MysqlCase, run: Run, tmp_path: Path) -> None:
+    case.fill()
+    source, _ = dump_to_file(one(case), run, tmp_path)
+    left = case.leftovers()
+    one(case).stage(source, run)
+    assert case.leftovers() != left
+    other = Run("another-run", tmp_path / "other")
+    assert one(case).sweep(run.id, other) == (f"database {case.name}_daytwo_fedcba98",)
+    assert one(case).sweep(run.id, other) == ()
+    assert case.leftovers() == left
+
+
 def command_lines() -> list[bytes]:
     """The command lines of all processes."""
     lines = []

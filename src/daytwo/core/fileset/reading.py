@@ -139,9 +139,8 @@ class TarDump(Dump):
         return self._keep(member)
 
     def _lost(self, member: Member) -> None:
-        self._warnings.append(
-            f"{printable(member.path)} is not in the dump: it is a hard link to {printable(member.link)}, which is excluded"
-        )
+        name, link = printable(member.path), printable(member.link)
+        self._warnings.append(f"{name} is not in the dump: it is a hard link to {link}, which is left out")
 
     def facts(self) -> DumpFacts:
         """What the stream held."""

@@ -1,6 +1,6 @@
 """What tar says on its error output, sorted: nothing to speak of, a file that moved under it (F14), or a failure.
 
-The words are those of GNU tar 1.34 (`src/create.c`, `src/misc.c`) and of busybox 1.35 (`archival/tar.c`), in the C locale.
+The words are those of GNU tar 1.34 (`src/create.c`, `src/misc.c`) and busybox 1.35 (`archival/tar.c`), in the C locale.
 """
 
 import re
@@ -19,8 +19,12 @@ _MOVED = {
     r"File shrank by \d+ bytes; padding with zeros$": "shrank while it was read; its end is zeros in the dump",
     r"(?:socket|door) ignored$": "is a socket; it is not in the dump",
 }
-_SILENT = (r"Exiting with failure status due to previous errors$", r"error exit delayed from previous errors$",
-           r"Removing leading .* from ", r"warning: skipping ", r"file is on a different filesystem; not dumped$")  # fmt: skip
+_SILENT = (
+    r"Exiting with failure status due to previous errors$",
+    r"error exit delayed from previous errors$",
+    r"Removing leading .* from ",
+    r"file is on a different filesystem; not dumped$",
+)
 _LINE = re.compile(r"^(?:\S*/)?tar: (?P<text>.*)$")
 
 

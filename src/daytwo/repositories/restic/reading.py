@@ -7,12 +7,12 @@ from itertools import chain
 from daytwo.core.errors import BusyError, IntegrityError, RepositoryError
 from daytwo.core.manifest import ComponentRecord
 from daytwo.core.run import Run
+from daytwo.core.tarname import rebased
 from daytwo.repositories.restic import messages
 from daytwo.repositories.restic.layout import Stored
 from daytwo.repositories.restic.locks import break_stale
 from daytwo.repositories.restic.messages import Found
 from daytwo.repositories.restic.program import Program
-from daytwo.repositories.restic.tree import relative
 
 _HINT = "Restore from another snapshot or repository; `restic check --read-data` tells more"
 
@@ -41,7 +41,7 @@ def dump(program: Program, run: Run, stored: Stored, *, fresh: bool = False) -> 
         return
     extra = ["--no-cache"] if fresh else []
     if stored.folder:
-        yield from relative(_locked(program, run, [*extra, "--", stored.restic, "/"]), stored.path)
+        yield from rebased(_locked(program, run, [*extra, "--", stored.restic, "/"]), stored.path)
     else:
         yield from _locked(program, run, [*extra, "--", stored.restic, stored.path])
 

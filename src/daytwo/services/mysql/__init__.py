@@ -14,11 +14,11 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, Phase, Service, Source, Staged, Verification
 from daytwo.core.units import Size
-from daytwo.services.mysql.client import Client, Settings, quoted, text
+from daytwo.services.mysql.client import DUMPERS, Client, Settings, quoted, text
 from daytwo.services.mysql.dump import dumping
 from daytwo.services.mysql.reader import READER, Part, Reader, read, sections
 from daytwo.services.mysql.restore import names_for, stage
-from daytwo.services.mysql.server import identity
+from daytwo.services.mysql.server import identity, inventory
 
 _SMALLEST = 400
 """Bytes of a dump of an empty database without its comments; a smaller one is none."""
@@ -37,10 +37,6 @@ class Mysql(Service[Settings]):
     def components(self) -> tuple[Component, ...]:
         """One dump."""
         return (SqlComponent(self),)
-
-    def tools(self) -> tuple[str, ...]:
-        """The dump program and the client, under MariaDB's or MySQL's name."""
-        return ("mariadb-dump|mysqldump", "mariadb|mysql")
 
     def client(self) -> Client:
         """The client programs for this service."""
@@ -83,8 +79,22 @@ class SqlComponent(Component):
         return Verification(READER, reader.counts, tuple(reader.contents))
 
     def identity(self, run: Run) -> Identity:
-        """The server and what its database holds now."""
-        return identity(self._of.client(), self._database, run)
+        """The server and what its database holds now.
+
+        Raises:
+            MissingToolError: the client or the dump program is not installed, under MariaDB's or under MySQL's name.
+        """
+        client = self._of.client()
+        client.tool(DUMPERS, run)
+        return identity(client, self._database, run)
+
+    def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
+        """Drop the database that a dead run has staged."""
+        client, name = self._of.client(), names_for(self._database, dead_run).staged
+        if not inventory(client, name, run).exists:
+            return ()
+        client.query(f"DROP DATABASE {quoted(name)};", run)
+        return (f"database {name}",)
 
     def obstacles(self, record: ComponentRecord, run: Run) -> tuple[str, ...]:
         """A missing right to make a database beside the live one, or too little disk."""
