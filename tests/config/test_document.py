@@ -71,7 +71,8 @@ def test_tags_that_are_asked_for() -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=20)
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), TEXT, st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["on", "yes", "no", "~", "null", "1e3", "0o7", "22:22", "=", "<<", "- a", "a: b", "#", "2026-01-01", ".5"]),
+    st.sampled_from(["on", "yes", "no", "~", "null", "1e3", "0o7", "22:22", "=", "<<"]),
+    st.sampled_from(["- a", "a: b", "#", "2026-01-01", ".5"]),
 )  # fmt: skip
 TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
 

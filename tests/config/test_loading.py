@@ -94,7 +94,9 @@ def test_the_fingerprint_is_that_of_the_meaning(tmp_path: Path) -> None:
     def of(text: str) -> str:
         return config.parsed(text, tmp_path / "daytwo.yaml").fingerprint
 
-    rewritten = "# a comment\nservices:\n  db:\n    database: shop\n    kind: 'postgres'\n    container: shop-db\napp: shop\n"
+    rewritten = (
+        "# a comment\nservices:\n  db:\n    database: shop\n    kind: 'postgres'\n    container: shop-db\napp: shop\n"
+    )
     assert of(TEXT) == of(rewritten)
     assert len(of(TEXT)) == 64
     assert of(TEXT) != of(TEXT.replace("shop-db", "shop-db-2"))

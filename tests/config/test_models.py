@@ -36,7 +36,9 @@ def test_hooks(written: object, runs: list[tuple[str, ...]]) -> None:
     assert [hook.run for hook in backup(before=written).before] == runs
 
 
-@pytest.mark.parametrize("written", ["", "a | b", "a && b", "a > b", [[]], {"run": []}, {"run": 5}, 5, [[1]], "echo 'a"])
+@pytest.mark.parametrize(
+    "written", ["", "a | b", "a && b", "a > b", [[]], {"run": []}, {"run": 5}, 5, [[1]], "echo 'a"]
+)
 def test_hooks_that_cannot_run(written: object) -> None:
     with pytest.raises(ValidationError):
         backup(before=written)

@@ -74,7 +74,9 @@ def test_a_recipe_that_extends_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recipe", packaged())
 def test_packaged_recipes_load(recipe: str, tmp_path: Path) -> None:
     text = f"app: x\nextends: [{recipe}]\nrecovery: {{recipients: [{RECIPIENT}]}}\n"
-    loaded = config.parsed(f"{text}repositories: {{local: {{kind: archive, path: ./backups}}}}\n", tmp_path / "daytwo.yaml")
+    loaded = config.parsed(
+        f"{text}repositories: {{local: {{kind: archive, path: ./backups}}}}\n", tmp_path / "daytwo.yaml"
+    )
     assert loaded.services and "nightly" in loaded.backups
     assert loaded.origin.sources[1] == f"recipe {recipe}"
 

@@ -236,6 +236,7 @@ print(through(512), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         (new_key().recipient[:-1] + "b", "typing mistake"),
         (new_key().recipient[:30], "typing mistake"),
     ],
+    ids=["empty", "an address", "half an ssh key", "one letter wrong", "cut short"],
 )
 def test_a_wrong_recipient_is_explained(text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
@@ -260,6 +261,7 @@ def test_f11_a_secret_key_among_the_recipients_is_refused_and_not_shown() -> Non
         (new_key().recipient, "a recipient, not a secret key"),
         (new_key().secret.reveal()[:-1] + "B", "typing mistake"),
     ],
+    ids=["empty", "a comment", "a password", "a recipient", "one letter wrong"],
 )
 def test_f11_a_wrong_key_is_explained_and_not_shown(text: str, says: str) -> None:
     with pytest.raises(SecretError, match=says) as caught:

@@ -1,4 +1,4 @@
-"""What `init` reads of a Compose project is what the real `docker compose config` says of it (which needs no daemon)."""
+"""What `init` reads of a Compose project is what the real `docker compose config` (no daemon needed) says of it."""
 
 import json
 import subprocess
@@ -42,12 +42,13 @@ def test_the_same_as_docker_compose(name: str, monkeypatch: pytest.MonkeyPatch) 
         assert list(service.command) == (block.get("command") or [])
         mounts = [
             (
-                "anonymous" if one["type"] == "volume" and not one.get("source") else one["type"],
-                volumes[one["source"]]["name"] if one["type"] == "volume" and one.get("source") else one.get("source", ""),
+                "anonymous" if one["type"] == "volume" and not source else one["type"],
+                volumes[source]["name"] if one["type"] == "volume" and source else source,
                 one["target"].rstrip("/"),
                 one.get("read_only", False),
             )
             for one in block.get("volumes") or []
+            for source in [one.get("source", "")]
             if one["type"] in ("volume", "bind")
         ]  # fmt: skip
         assert sorted((one.kind, one.source, one.target, one.read_only) for one in service.mounts) == sorted(mounts)

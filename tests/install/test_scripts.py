@@ -29,7 +29,7 @@ def test_each_starts_its_command_and_passes_on_everything(config: Config, progra
     assert sorted(path.name for path in folder.iterdir()) == NAMES
     for name, verb in (("backup.sh", "backup"), ("verify-backup.sh", "verify"), ("restore.sh", "restore"),
                        ("health-check.sh", "status")):  # fmt: skip
-        argv = [folder / name, "a b", "$HOME", "--yes"]
+        argv = [str(folder / name), "a b", "$HOME", "--yes"]
         said = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/", env={})
         assert said.returncode == 3
         assert said.stdout.splitlines() == [

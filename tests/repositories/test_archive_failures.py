@@ -1,5 +1,6 @@
 """What goes wrong around archives: hostile folders, kills at the worst moment, damaged originals, full disks."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -140,6 +141,19 @@ def test_read_back_takes_nothing_but_what_was_written(data: bytes, step: int) ->
     assert (whole.size, whole.sha256) == (6, sha256(b"abcdef").hexdigest())
     with pytest.raises(IntegrityError, match="here"):
         disk.read_back(pieces(data), segments, "here")
+
+
+@pytest.mark.parametrize("refusal", [errno.EXDEV, errno.ENOSYS])
+def test_parts_are_joined_where_the_kernel_cannot_copy(
+    case: FolderCase, repository: Any, run: Run, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    def refuse(*args: object) -> int:
+        raise OSError(refusal, "not here")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    store(repository, run, DATA)
+    [snapshot] = repository.snapshots(run)
+    assert content(repository, snapshot, run) == DATA
 
 
 def test_bytes_after_a_members_end_are_refused() -> None:

@@ -4,8 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-AWKWARD = ["plain", "with space", "quote'\"", "new\nline", "-dash", "ümlaut", os.fsdecode(b"not\xffutf8"), "$(x)`y`*?[z]",
-           "*", "back\\slash", " lead", "#c", "~"]  # fmt: skip
+AWKWARD = [
+    *("plain", "with space", "quote'\"", "new\nline", "-dash", "ümlaut", os.fsdecode(b"not\xffutf8"), "$(x)`y`*?[z]"),
+    *("*", "back\\slash", " lead", "#c", "~"),
+]
 
 
 def fill(root: Path) -> None:

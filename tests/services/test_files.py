@@ -13,9 +13,10 @@ import pytest
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, SourceError, UsageError
 from daytwo.core.fileset.swap import Plan
+from daytwo.core.fileset.words import understand
 from daytwo.core.run import Run
 from daytwo.core.service import Place, Service, Source, Tree
-from daytwo.core.tarball import listing
+from daytwo.core.tarball import listing, summary
 from daytwo.core.target import LOCAL
 from daytwo.services.files import Files, FilesSettings
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
@@ -79,6 +80,16 @@ class TestFolder(ServiceContract):
         return FolderCase(tmp_path / "base")
 
 
+class FolderThatStaysCase(FolderCase):
+    """A folder in which entries are moved, which changes its own time."""
+
+    def content(self, service: Service) -> object:
+        found = super().content(service)
+        assert isinstance(found, dict)
+        mode, uid, gid, _, *rest = found[b"."]
+        return found | {b".": (mode, uid, gid, *rest)}
+
+
 class TestFolderThatMustStay(ServiceContract):
     """A folder that a container has mounted: entries are moved one by one."""
 
@@ -86,7 +97,7 @@ class TestFolderThatMustStay(ServiceContract):
     def case(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderCase:
         monkeypatch.setattr("daytwo.core.fileset.site.renameable", lambda target, path, run: False)
         (tmp_path / "base").mkdir()
-        return FolderCase(tmp_path / "base")
+        return FolderThatStaysCase(tmp_path / "base")
 
 
 class TestFolderWithoutExchange(ServiceContract):
@@ -124,7 +135,7 @@ class GlobCase(FolderCase):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def content(self, service: Service) -> object:
-        root = self.root if service.settings.path == "up loads/*.conf" else self.other  # type: ignore[attr-defined]
+        root = self.root if service.settings.path == "up loads/*.conf" else self.other
         return {name: about for name, about in folders.look(root).items() if b".conf" in name}
 
 
@@ -163,7 +174,7 @@ class FileCase(FolderCase):
         (self.root / "app 'x'.db").unlink()
 
     def content(self, service: Service) -> object:
-        path = service.place.path(service.settings.path or "")  # type: ignore[attr-defined]
+        path = service.place.path(service.settings.path or "")
         return folders.entry(os.fsencode(path), {}, b"", True, True)
 
 
@@ -220,12 +231,12 @@ def dumped(service: Service, run: Run, folder: Path) -> tuple[Source, set[str]]:
         (["**/cache/**"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
         (["./b"], {"b"}),
         (["[ab]"], {"a", "b"}),
-        (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x", "c/cache/y"} - {"cache/x"}),
+        (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x"}),
         (["c?che/*"], {"cache/x"}),
         (["*/e.log"], {"c/e.log"}),
         (["nothing"], set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_excludes_mean_the_same_to_tar_and_to_a_scan(
     root: Path, run: Run, tmp_path: Path, exclude: list[str], gone: set[str]
@@ -318,7 +329,10 @@ class TestTree:
     def test_counts_hold_each_hard_linked_file_once(self, root: Path, run: Run, tmp_path: Path) -> None:
         (root / "h").hardlink_to(root / "a")
         _, facts = dump_to_file(files(root.parent, path="data").components()[0], run, tmp_path)
-        assert facts.counts == {"files": 8, "bytes": sum(map(len, ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log")))}
+        assert facts.counts == {
+            "files": 8,
+            "bytes": sum(map(len, ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"))),
+        }
 
 
 def test_an_empty_folder_is_told_of(tmp_path: Path, run: Run) -> None:
@@ -332,9 +346,7 @@ def test_an_empty_folder_is_told_of(tmp_path: Path, run: Run) -> None:
 class TestF14:
     """Files that move while they are read."""
 
-    def test_f14_vanished_and_changed_files_are_warnings_and_the_rest_is_whole(
-        self, tmp_path: Path, run: Run
-    ) -> None:
+    def test_f14_vanished_and_changed_files_are_warnings_and_the_rest_is_whole(self, tmp_path: Path, run: Run) -> None:
         root = tmp_path / "data"
         for number in range(300):
             (root / f"{number % 10}").mkdir(parents=True, exist_ok=True)
@@ -386,36 +398,39 @@ class TestF14:
         (root / "a").write_bytes(os.urandom(20 << 20))
         (root / "z" / "victim").write_bytes(b"v" * (30 << 20))
         (component,) = files(tmp_path, path="data").components()
-        with component.dump(run) as dump, (tmp_path / "uploads.tar").open("wb") as out:
+        with component.dump(run) as dump:
             chunks = dump.chunks()
-            out.write(next(chunks))  # tar stands still in the first file: the pipe is full
+            held = [next(chunks)]  # tar stands still in the first file: the pipe is full
             if how == "vanish":
-                (root / "z" / "victim").unlink()
+                shutil.rmtree(root / "z")
             elif how == "grow":
                 with (root / "a").open("ab") as file:
                     file.write(b"more")
             else:
-                os.truncate(root / "a", 2 << 20)
-            for chunk in chunks:
-                out.write(chunk)
+                os.truncate(root / "a", 4 << 20)
+            held += chunks
             facts = dump.facts()
-        expected = {"vanish": "z/victim vanished while it was read" if False else "z/victim", "shrink": "a shrank", "grow": "a changed"}[how]
-        if how != "vanish":
-            assert any(warning.startswith(expected) for warning in facts.warnings), facts.warnings
-        source = source_of(tmp_path / "uploads.tar", _record(component, facts), tmp_path)
-        assert dict(component.verify(source, run).counts) == dict(facts.counts)
+        expected = {
+            "vanish": "z vanished while it was read",
+            "shrink": "a shrank while it was read",
+            "grow": "a changed while it was read",
+        }[how]
+        assert any(warning.startswith(expected) for warning in facts.warnings), facts.warnings
+        counted = summary(held)
+        assert facts.counts == {"files": counted.files, "bytes": counted.bytes}
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-    def test_f01_what_may_not_be_read_is_an_error(self, tmp_path: Path) -> None:
-        from daytwo.core.fileset.words import understand
-
-        said = understand("tar: ./secret: Cannot open: Permission denied\ntar: Exiting with failure status due to previous errors\n", cut=False)
-        assert said.failures == ("tar: ./secret: Cannot open: Permission denied",)
-        assert said.warnings == ()
-
-
-def _record(component: object, facts: object) -> object:
-    raise NotImplementedError
+    def test_f01_what_may_not_be_read_is_an_error(self) -> None:
+        end = "tar: Exiting with failure status due to previous errors\n"
+        gone = "tar: ./x: File removed before we read it\n"
+        for line in (
+            "tar: ./s: Cannot open: Permission denied",
+            "tar: ./s: Read error at byte 0, while reading 10 bytes: Input/output error",
+            "tar: .: Cannot stat: No such file or directory",
+            "something else",
+        ):
+            said = understand(gone + line + "\n" + end, cut=False)
+            assert said.failures == (line,)
+            assert said.warnings == ("x vanished while it was read; it is not in the dump",)
 
 
 class TestRestore:
@@ -461,7 +476,13 @@ class TestRestore:
         (component,) = files(root.parent, path="data").components()
         source, _ = dump_to_file(component, run, tmp_path)
         assert b"".join(component.extract(source, "c/d", run)) == b"c/d"
-        assert {m.path for m in listing(component.extract(source, "c", run))} == {"c", "c/d", "c/e.log", "c/cache", "c/cache/y"}
+        assert {m.path for m in listing(component.extract(source, "c", run))} == {
+            "c",
+            "c/d",
+            "c/e.log",
+            "c/cache",
+            "c/cache/y",
+        }
         with pytest.raises(UsageError):
             list(component.extract(source, "nope", run))
 
@@ -497,7 +518,9 @@ class TestRestore:
         real = Path(shutil.which("tar") or "")
         (tmp_path / "bin").mkdir()
         lossy = tmp_path / "bin" / "tar"
-        lossy.write_text(f'#!/bin/sh\ncase "$*" in *--extract*) exec {real} "$@" --exclude=e.log ;; esac\nexec {real} "$@"\n')
+        lossy.write_text(
+            f'#!/bin/sh\ncase "$*" in *--extract*) exec {real} "$@" --exclude=e.log ;; esac\nexec {real} "$@"\n'
+        )
         lossy.chmod(0o755)
         monkeypatch.setenv("PATH", f"{lossy.parent}:{os.environ['PATH']}")
         with pytest.raises(IntegrityError, match="6 files"):
@@ -562,7 +585,7 @@ class TestInterrupted:
             journal.write_text(plan.script())
             (tmp_path / "left").write_text(str(allowed))
             env = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
-            done = subprocess.run(["sh", journal, "finish"], env=env, capture_output=True)
+            done = subprocess.run(["sh", journal, "finish"], env=env, capture_output=True, check=False)
             if done.returncode == 0:
                 break
             assert done.returncode == -9, done.stderr
@@ -603,10 +626,7 @@ class TestInterrupted:
         real = shutil.which("mv")
         (tmp_path / "bin").mkdir()
         fake = tmp_path / "bin" / "mv"
-        fake.write_text(
-            f'#!/bin/sh\ncase "$*" in *-new-*/a\\ *) if [ ! -e {tmp_path}/failed ]; then echo no >&2; exit 1; fi ;; esac\n'
-            f'exec {real} "$@"\n'
-        )
+        fake.write_text(f'#!/bin/sh\ncase "$*" in *-new-*/a\\ *) echo no >&2; exit 1 ;; esac\nexec {real} "$@"\n')
         fake.chmod(0o755)
         (Path(plan.new) / "a").unlink()
         (Path(plan.new) / "a").mkdir()  # a folder has no way but mv

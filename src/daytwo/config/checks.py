@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatch
 from pathlib import Path as File
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daytwo.config.models import Backup, Hook
 from daytwo.config.problems import nearest
@@ -12,6 +11,9 @@ from daytwo.config.validate import Parts
 from daytwo.core.errors import DaytwoError
 from daytwo.core.registry import service_class
 from daytwo.core.service import Component, Place, Service, ServiceSettings
+
+if TYPE_CHECKING:
+    from daytwo.core.fileset import Choice
 
 _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
 
@@ -170,23 +172,27 @@ def _not_into_itself(parts: Parts, name: str, backup: Backup, place: Place) -> N
         folder = getattr(source, "path", None)
         if source is None or folder is None or source.container or source.ssh:
             continue
-        inside = File(_resolved(place, folder))
+        from daytwo.core.fileset import Choice  # slow to import; a kind that has a `path` has done it already
+
+        choice = Choice((str(_resolved(place, folder)),), getattr(source, "exclude", ()))
         for repository in backup.to or tuple(parts.repositories):
             path = getattr(parts.repositories.get(repository), "path", None)
             if path is None:
                 continue
-            target = File(_resolved(place, path))
-            if target.is_relative_to(inside) and not _excluded(source, target.relative_to(inside)):
+            if _would_read(choice, _resolved(place, path)):
                 parts.problem(
                     f"stores inside {folder}, which backup {name} reads as service {service}: choose another folder, "
                     "or exclude it there", "repositories", repository, "path",
                 )  # fmt: skip
 
 
-def _excluded(source: ServiceSettings, path: File) -> bool:
-    patterns = [str(one).strip("/").removesuffix("/**") for one in getattr(source, "exclude", ())]
-    parents = [str(one) for one in (path, *path.parents) if str(one) != "."]
-    return any(fnmatch(one, pattern) or fnmatch(File(one).name, pattern) for one in parents for pattern in patterns)
+def _would_read(choice: "Choice", folder: File) -> bool:
+    """Whether a choice of files holds something that is put into a folder."""
+    base = choice.single or choice.base
+    if not folder.is_relative_to(base):
+        return False
+    inside = f"/{folder.relative_to(base)}".removesuffix("/.")
+    return not choice.leaves_out(inside) and (choice.single is not None or choice.takes(inside))
 
 
 def _resolved(place: Place, path: object) -> File:

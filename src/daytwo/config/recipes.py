@@ -1,7 +1,8 @@
 """Recipes: presets that are merged under a configuration file.
 
 Maps are merged key by key, and a later layer wins; `null` removes a key that a recipe brings. What belongs together is
-replaced as a whole: lists, references to secrets, and a service or repository whose `kind` changes.
+replaced as a whole: lists, references to secrets, and a service or repository whose `kind` changes. A setting takes the
+place of those that say the same in another way (`volume` for `path`).
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,14 @@ from daytwo.config.problems import Path, Problem, Spot, nearest
 from daytwo.core.errors import ConfigError
 
 FOLDER = File(__file__).parent.parent / "recipes"
+_INSTEAD: Mapping[str, tuple[str, ...]] = {
+    "volume": ("path", "container"),
+    "path": ("volume", "url"),
+    "url": ("path", "host", "port", "user", "database"),
+    "host": ("url", "socket"),
+    "socket": ("host", "port"),
+}
+"""What says the same in another way, in a service or repository: a file's `volume` goes before a recipe's `path`."""
 _REFERENCE = frozenset({"env", "file", "command", "credential"})
 
 
@@ -90,20 +99,24 @@ def _merged(under: Any, over: Any, path: Path, layers: _Layers) -> Any:
     if not isinstance(under, dict) or not isinstance(over, dict) or _replaces(under, over):
         _take_over(path, layers)
         return over
-    out = dict(under)
+    out = {key: value for key, value in under.items() if not (len(path) == 2 and _instead_of(key, over))}
     for key, value in over.items():
         here = (*path, key)
-        if key not in under:
+        if key not in out:
             _take_over(here, layers)
             out[key] = value
         elif value is None:
             del out[key]
         else:
             layers.keys[here] = layers.over.keys[here]
-            out[key] = _merged(under[key], value, here, layers)
+            out[key] = _merged(out[key], value, here, layers)
     if path in layers.over.values:
         layers.values[path] = layers.over.values[path]
     return out
+
+
+def _instead_of(key: str, over: Mapping[str, Any]) -> bool:
+    return any(key in _INSTEAD.get(given, ()) for given, value in over.items() if value is not None)
 
 
 def _replaces(under: Mapping[str, Any], over: Mapping[str, Any]) -> bool:

@@ -115,6 +115,8 @@ class Tally:
     """
 
     def __init__(self, most: int = 200) -> None:
+        self.members = 0
+        """How many members there were, folders included."""
         self._files = 0
         self._bytes = 0
         self._most = most
@@ -124,6 +126,7 @@ class Tally:
     def add(self, member: Member) -> None:
         """Count one member."""
         is_folder = member.type is Type.FOLDER
+        self.members += 1
         self._files += not is_folder
         self._bytes += member.size
         head, slash, _ = member.path.partition("/")

@@ -56,9 +56,9 @@ services:
     database: {database}
     password: {{file: db-password}}
     bin: {bin}
-  exports:  {{kind: sqlite, path: app/exports.sqlite}}
+  exports:  {{kind: files, path: app/data/exports.sqlite}}
   uploads:  {{kind: files, path: app/uploads}}
-  settings: {{kind: env, path: app/settings.env, secret: true}}
+  settings: {{kind: env, paths: [app/settings.env], secret: true}}
 
 recovery:
   recipients: [{recipient}]
@@ -79,9 +79,7 @@ def fill(place: Place, server: Server) -> None:
         admin.execute(
             sql.SQL("create role {} login password {}").format(sql.Identifier(_ROLE), sql.Literal(password.reveal()))
         )
-        admin.execute(
-            sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(_ROLE))
-        )
+        admin.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(_ROLE)))
     with server.connect(DATABASE) as shop:
         shop.execute(sql.SQL("set role {}").format(sql.Identifier(_ROLE)))
         shop.execute(_SHOP)

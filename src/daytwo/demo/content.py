@@ -41,7 +41,7 @@ Content = Mapping[str, Item]
 
 def read(place: Place, server: Server) -> Content:
     """Read every row of every table and every byte of every file."""
-    found = [*_postgres(server), *_sqlite(place.app / "exports.sqlite")]
+    found = [*_postgres(server), *_sqlite(place.app / "data" / "exports.sqlite")]
     found += [_file(path, place.app) for path in sorted((place.app / "uploads").rglob("*")) if not path.is_dir()]
     found.append(_file(place.app / "settings.env", place.app))
     return {item.what: item for item in found}

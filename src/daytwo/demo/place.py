@@ -49,7 +49,7 @@ class Place:
 
     @property
     def app(self) -> Path:
-        """What the app owns: `exports.sqlite`, `uploads/` and `settings.env`."""
+        """What the app owns: `data/exports.sqlite`, `uploads/` and `settings.env`."""
         return self.folder / "app"
 
     @property
@@ -144,20 +144,26 @@ def server_user() -> ServerUser | None:
 
 
 def guarded(
-    place: Place, *argv: str, as_server: bool = False, ends_by: signal.Signals = signal.SIGTERM, where: str = ""
+    place: Place,
+    *argv: str,
+    as_server: bool = False,
+    ends_by: signal.Signals = signal.SIGTERM,
+    where: str = "",
+    ok: tuple[int, ...] = (0,),
 ) -> Command:
-    """A command that ends with this process.
+    """A command that runs in the demo's folder and ends with this process.
 
     Args:
-        place: names the user to run it as.
+        place: the folder, and the user to run it as.
         argv: the program and its arguments.
-        as_server: run it as PostgreSQL's user rather than as this process's.
+        as_server: run it in PostgreSQL's folder as PostgreSQL's user.
         ends_by: the signal it gets when this process ends without having ended it.
         where: what to name in an error message.
+        ok: the exit codes that mean success.
     """
     user = f"{place.user.uid}:{place.user.gid}" if as_server and place.user else "-"
-    prefix = (sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), str(int(ends_by)), user)
-    return command(prefix, argv, where=where)
+    surroundings = (str(os.getpid()), str(int(ends_by)), user, str(place.postgres if as_server else place.folder))
+    return command(sys.executable, "-I", "-S", str(GUARD), surroundings, argv, where=where, ok=ok)
 
 
 def _parent(user: ServerUser | None) -> Path:

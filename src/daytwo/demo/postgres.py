@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import select
 import signal
 import socket
 import time
@@ -19,6 +18,7 @@ from daytwo.core.run import Run
 from daytwo.core.secrets import Secret
 from daytwo.core.target import LOCAL
 from daytwo.demo.place import Place, guarded
+from daytwo.demo.programs import has_ended
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -63,7 +63,7 @@ def running(place: Place, run: Run) -> Iterator[Server]:
                 version = _wait(process, port, password)
             except CommandError as error:
                 # Between looking for a free port and listening on it, another program may have taken it.
-                if "in use" not in str(error) or attempt == _TRIES - 1:
+                if "TCP/IP sockets" not in str(error) or attempt == _TRIES - 1:
                     raise
                 continue
             break
@@ -96,20 +96,6 @@ def _process(place: Place, port: int, run: Run) -> Iterator[Process]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGINT)
             has_ended(process, _STOP_SECONDS)
-
-
-def has_ended(process: Process, seconds: float) -> bool:
-    """Wait for a program that prints nothing (more) to end.
-
-    Args:
-        process: the program.
-        seconds: how long to wait at most.
-
-    Returns:
-        Whether it has ended.
-    """
-    ready, _, _ = select.select([process.stdout], [], [], seconds)
-    return bool(ready)
 
 
 def _wait(process: Process, port: int, password: Secret) -> str:

@@ -1,6 +1,7 @@
 """Apps that daytwo has a recipe for, recognised by their images."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from daytwo.init.compose import ComposeService, Project
 from daytwo.init.findings import Found
@@ -16,11 +17,13 @@ class Recognised:
         recipe: the recipe's name.
         names: the recipe's name for what was found under another.
         absent: what the recipe has and this installation has not.
+        useless: origins of what need not be kept, each with its reason.
     """
 
     recipe: str
     names: dict[str, str]
     absent: tuple[str, ...]
+    useless: Mapping[str, str] = field(default_factory=dict)
 
 
 def recognise(project: Project, found: list[Found]) -> Recognised | None:
@@ -57,7 +60,13 @@ def _postiz(project: Project, app: ComposeService, found: list[Found]) -> Recogn
         names |= _mounted(app, f"/{wanted}", wanted, found)
     expected = ("db", "cache", "uploads", "config", *(("temporal-db",) if temporal else ()))
     recipe = "postiz-temporal" if temporal else "postiz"
-    return Recognised(recipe, names, tuple(one for one in expected if one not in names.values()))
+    useless = {
+        identity_of(service, mount): "Temporal's search index; what waits to be posted is in temporal-db"
+        for service in project.services
+        for mount in service.mounts
+        if temporal and basename(service.image) in ("elasticsearch", "opensearch") and "/data" in mount.target
+    }
+    return Recognised(recipe, names, tuple(one for one in expected if one not in names.values()), useless)
 
 
 def _wordpress(app: ComposeService, found: list[Found]) -> Recognised:

@@ -6,7 +6,7 @@ Only what a backup needs is read. The tests compare the result with `docker comp
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -80,6 +80,7 @@ class Project:
         dormant: those whose profile is not active.
         volumes: top-level volumes: what the file calls it, and its name for Docker.
         dotenv: the `.env` files that were read.
+        secret_files: files behind the top-level `secrets` and `configs`.
         missing: variables that have neither a value nor a default.
     """
 
@@ -90,6 +91,7 @@ class Project:
     dormant: tuple[ComposeService, ...] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)
     dotenv: tuple[Path, ...] = ()
+    secret_files: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -128,7 +130,8 @@ def read(folder: Path, files: Sequence[Path], environ: Mapping[str, str]) -> Pro
     return Project(
         name=name, folder=folder, files=tuple(dict.fromkeys(reader.read)), services=started,
         dormant=tuple(one for one in made if one not in started), volumes=volumes,
-        dotenv=tuple(dict.fromkeys(reader.dotenv)), missing=tuple(sorted(reader.missing)),
+        dotenv=tuple(dict.fromkeys(reader.dotenv)), secret_files=tuple(_files_of(data)),
+        missing=tuple(sorted(reader.missing)),
     )  # fmt: skip
 
 
@@ -170,6 +173,9 @@ class _Reader:
             raise ConfigError("this is no Compose file: it holds no map", where=str(file))
         self.read.append(file)
         data: dict[str, Any] = substitute_all(document.data, variables, self.missing)
+        for section in ("secrets", "configs"):
+            if isinstance(data.get(section), dict):
+                data[section] = {name: _rooted_file(block, folder) for name, block in data[section].items()}
         services = data.get("services") or {}
         if not isinstance(services, dict) or not all(isinstance(one, dict) for one in services.values()):
             raise ConfigError("this is no Compose file: `services` is not a map of maps", where=str(file))
@@ -234,6 +240,19 @@ def _rooted(block: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     out = changed(block, "volumes", lambda listed: [_rooted_mount(one, folder) for one in listed or []])
     return changed(out, "env_file", env_files)
+
+
+def _rooted_file(block: Any, folder: Path) -> Any:
+    """A top-level secret or config whose file is absolute."""
+    has_file = isinstance(block, dict) and isinstance(block.get("file"), str)
+    return {**block, "file": _host_path(block["file"], folder)} if has_file else block
+
+
+def _files_of(data: Mapping[str, Any]) -> Iterator[Path]:
+    for section in ("secrets", "configs"):
+        for block in (data.get(section) or {}).values():
+            if isinstance(block, Mapping) and block.get("file"):
+                yield Path(block["file"])
 
 
 def _rooted_mount(mount: Any, folder: Path) -> Any:

@@ -1,6 +1,5 @@
 """Volumes and folders as service settings: what holds data, what is secret, what is left out and why."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from daytwo.init.compose import ComposeService, Mount, Project
 from daytwo.init.databases import data_mounts
 from daytwo.init.findings import Found, LeftOut
 from daytwo.init.images import engine_of, keeper_of
-from daytwo.init.naming import Names
+from daytwo.init.naming import Names, near
 from daytwo.init.sqlite import databases_in
 
 HOST_PATHS = ("/proc", "/sys", "/dev", "/run", "/var/run", "/var/lib/docker", "/etc/localtime", "/etc/timezone",
@@ -20,6 +19,8 @@ _SECRET = frozenset({
     "config", "configs", "conf", "secret", "secrets", "cert", "certs", "certificates", "ssl", "tls", "letsencrypt",
     "acme", "key", "keys", "credentials", "vault", "vaultwarden", "gnupg", "ssh", "wireguard", "etc",
 })  # fmt: skip
+_KEEPS_SECRETS = ("vaultwarden", "caddy", "traefik")
+"""Images that keep passwords or the private keys of certificates among their data."""
 _WORDS = re.compile(r"[^a-z0-9.]+")
 
 
@@ -55,7 +56,7 @@ def walk(project: Project, engines: dict[str, Found], names: Names) -> Holders:
     for service in project.services:
         if found := engines.get(service.name):
             for mount in data_mounts(service, str(found.settings["kind"])):
-                _covered(service, mount, found, out)
+                _covered(project, service, mount, found, out)
             if not data_mounts(service, str(found.settings["kind"])) and found.settings["kind"] != "redis":
                 out.warnings.append(
                     f"{service.name}: no volume is mounted where its image keeps its data, so Docker makes one "
@@ -68,14 +69,14 @@ def walk(project: Project, engines: dict[str, Found], names: Names) -> Holders:
     return out
 
 
-def _covered(service: ComposeService, mount: Mount, found: Found, out: Holders) -> None:
+def _covered(project: Project, service: ComposeService, mount: Mount, found: Found, out: Holders) -> None:
     if mount.kind == "anonymous":
         out.warnings.append(_nameless(service, mount))
         out.done.add(identity_of(service, mount))
         return
     if mount.source not in out.done:
         out.done.add(mount.source)
-        out.left_out.append(LeftOut(_named(mount, service), holder=found.name))
+        out.left_out.append(LeftOut(_named(mount, service, project.folder), holder=found.name))
 
 
 def _one(project: Project, service: ComposeService, mount: Mount, names: Names, out: Holders) -> None:
@@ -85,19 +86,22 @@ def _one(project: Project, service: ComposeService, mount: Mount, names: Names, 
     out.done.add(identity)
     if why := _why_not(project, mount):
         if why != "host":
-            out.left_out.append(LeftOut(_named(mount, service), why))
+            out.left_out.append(LeftOut(_named(mount, service, project.folder), why))
         return
     if mount.kind == "bind" and Path(mount.source).is_file():
         out.files.append(Path(mount.source))
         return
     if mount.kind == "anonymous":
         out.warnings.append(_nameless(service, mount))
+    if mount.kind == "bind" and not Path(mount.source).exists():
+        shown = near(Path(mount.source), project.folder)
+        out.warnings.append(f"{service.name}: {shown} is not there yet; a backup fails until it is")
     exclude = _databases_inside(project, mount, names, out)
     settings = _settings(project, service, mount) | ({"exclude": exclude} if exclude else {})
     if _is_secret(service, mount):
         settings["secret"] = True
     name = names.take(_base_name(service, mount))
-    out.services.append(Found(name, settings, _named(mount, service), identity))
+    out.services.append(Found(name, settings, _named(mount, service, project.folder), identity))
     keeper = keeper_of(service.image, mount.target)
     if keeper and not exclude and service.container not in dict(out.stop):
         out.stop.append(
@@ -126,44 +130,39 @@ def _settings(project: Project, service: ComposeService, mount: Mount) -> dict[s
         return {"kind": "files", "volume": mount.source}
     if mount.kind == "anonymous":
         return {"kind": "files", "container": service.container, "path": mount.target}
-    path = Path(os.path.relpath(mount.source, project.folder.absolute()))
-    return {
-        "kind": "files",
-        "path": mount.source if str(path).startswith("..") else f"./{path}" if str(path) != "." else ".",
-    }
+    return {"kind": "files", "path": near(Path(mount.source), project.folder)}
 
 
 def _databases_inside(project: Project, mount: Mount, names: Names, out: Holders) -> list[str]:
     """SQLite files in a folder of the host become services of their own; the folder's backup leaves them out."""
     if mount.kind != "bind":
         return []
-    exclude = ["backups", ".daytwo"] if Path(mount.source) == project.folder.absolute() else []
+    exclude = ["/backups", "/.daytwo"] if Path(mount.source) == project.folder.absolute() else []
     for file in databases_in(Path(mount.source)):
         inside = file.relative_to(mount.source)
-        path = os.path.relpath(file, project.folder.absolute())
-        shown = str(file) if path.startswith("..") else f"./{path}"
+        shown = near(file, project.folder)
         out.services.append(Found(names.take(file.stem), {"kind": "sqlite", "path": shown}, f"SQLite database {shown}"))
-        exclude += [f"{inside}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
+        exclude += [f"/{inside}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
     return exclude
 
 
 def _is_secret(service: ComposeService, mount: Mount) -> bool:
     words = set(_WORDS.split(mount.key.lower().rpartition("/")[2])) | set(_WORDS.split(Path(mount.target).name.lower()))
     under_etc = mount.target.startswith("/etc/")
-    return bool(words & _SECRET) or under_etc or "vaultwarden" in service.image
+    return bool(words & _SECRET) or under_etc or any(name in service.image for name in _KEEPS_SECRETS)
 
 
 def _base_name(service: ComposeService, mount: Mount) -> str:
     if mount.kind == "volume":
         return mount.key
-    name = Path(mount.source or mount.target).name
-    return name if name and name != "." else service.name
+    if mount.kind == "anonymous":
+        return f"{service.name}-{Path(mount.target).name}"
+    return Path(mount.source).name or service.name
 
 
-def _named(mount: Mount, service: ComposeService) -> str:
-    what = {"volume": f"volume {mount.source}", "bind": mount.source, "anonymous": "a volume without a name"}[
-        mount.kind
-    ]
+def _named(mount: Mount, service: ComposeService, folder: Path) -> str:
+    shown = near(Path(mount.source), folder) if mount.kind == "bind" else ""
+    what = {"volume": f"volume {mount.source}", "bind": shown, "anonymous": "a volume without a name"}[mount.kind]
     return f"{what} ({service.name}:{mount.target})"
 
 

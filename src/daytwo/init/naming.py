@@ -1,6 +1,8 @@
 """Names for services, unique and valid."""
 
+import os
 import re
+from pathlib import Path
 
 _BAD = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -19,6 +21,16 @@ class Names:
             name, number = f"{base}-{number}", number + 1
         self._taken.add(name)
         return name
+
+
+def near(path: Path, folder: Path) -> str:
+    """A path as people write it in a file in a folder: relative where it is in the folder or beside it."""
+    relative = os.path.relpath(path, folder)
+    if relative == ".":
+        return "."
+    if not relative.startswith(".."):
+        return f"./{relative}"
+    return str(path) if relative.startswith("../..") or folder.parent == Path("/") else relative
 
 
 def slug_like(text: str) -> str:

@@ -11,13 +11,14 @@ from daytwo.init.apps import recognise, renamed
 from daytwo.init.compose import ComposeService, Project, find, read
 from daytwo.init.databases import database
 from daytwo.init.findings import Findings, Found, LeftOut
-from daytwo.init.images import basename
 from daytwo.init.mounts import is_engine, walk
-from daytwo.init.naming import Names, app_slug
+from daytwo.init.naming import Names, app_slug, near
 from daytwo.init.render import render
 from daytwo.init.sqlite import databases_in
 
 FILE = "daytwo.yaml"
+_NOT_HTTP = frozenset({21, 22, 25, 53, 143, 465, 587, 993, 1025, 1883, 3306, 5432, 5672, 6379, 7233, 9092, 27017})
+"""Ports of services that do not speak HTTP: mail, names, databases, queues, Temporal."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,14 @@ def of_project(project: Project) -> Findings:
     found = [*engines.values(), *held.services]
     if files := _installation_files(project, held.files):
         found.append(
-            Found(names.take("installation"), {"kind": "env", "files": files}, "what the installation is made of")
+            Found(names.take("installation"), {"kind": "env", "paths": files}, "what the installation is made of")
         )
     app = recognise(project, found)
-    new = app.names if app else {}
+    new, useless = (app.names, app.useless) if app else ({}, {})
+    left_over = [one for one in found if one.origin in useless]
+    found = [one for one in found if one not in left_over]
     left_out = [replace(one, holder=new.get(one.holder, one.holder)) for one in held.left_out]
+    left_out += [LeftOut(one.comment, useless[one.origin]) for one in left_over]
     left_out += [_dormant(service) for service in project.dormant]
     return Findings(
         app=app_slug(project.name), source=_named(project), left_out=tuple(left_out), stop=tuple(held.stop),
@@ -101,15 +105,15 @@ def of_project(project: Project) -> Findings:
 def of_folder(folder: Path) -> Findings:
     """What a folder without a Compose file holds: its SQLite databases, and itself."""
     names = Names()
-    found, exclude = [], ["backups", ".daytwo"]
+    found, exclude = [], ["/backups", "/.daytwo"]
     for file in databases_in(folder):
         inside = file.relative_to(folder)
         comment = f"SQLite database, backed up while it is in use: {inside}"
         found.append(Found(names.take(file.stem), {"kind": "sqlite", "path": f"./{inside}"}, comment))
-        exclude += [f"{inside}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
+        exclude += [f"/{inside}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
     if (folder / ".env").is_file():
-        found.append(Found(names.take("env"), {"kind": "env", "files": ["./.env"]}, "its secrets"))
-        exclude.append(".env")
+        found.append(Found(names.take("env"), {"kind": "env", "paths": ["./.env"]}, "its secrets"))
+        exclude.append("/.env")
     settings = {"kind": "files", "path": ".", "exclude": exclude}
     found.append(Found(names.take("files"), settings, "the rest of this folder"))
     return Findings(app=app_slug(folder.name), source="this folder", services=tuple(found))
@@ -120,19 +124,14 @@ def _installation_files(project: Project, single: list[Path]) -> list[str]:
     env_files = [
         file for service in (*project.services, *project.dormant) for file in service.env_files if file.is_file()
     ]
-    unique = dict.fromkeys(
-        Path(os.path.normpath(file)) for file in (*project.files, *project.dotenv, *env_files, *single)
-    )
-    out = []
-    for file in unique:
-        inside = os.path.relpath(file, project.folder.absolute())
-        out.append(str(file) if inside.startswith("..") else f"./{inside}")
-    return out
+    secret = [file for file in project.secret_files if file.is_file()]
+    every = (*project.files, *project.dotenv, *env_files, *secret, *single)
+    unique = dict.fromkeys(Path(os.path.normpath(file)) for file in every)
+    return [near(file, project.folder) for file in unique]
 
 
 def _named(project: Project) -> str:
-    names = [os.path.relpath(file, project.folder.absolute()) for file in project.files]
-    return ", ".join(names)
+    return ", ".join(near(file, project.folder).removeprefix("./") for file in project.files)
 
 
 def _dormant(service: ComposeService) -> LeftOut:
@@ -141,20 +140,17 @@ def _dormant(service: ComposeService) -> LeftOut:
 
 
 def _web(service: ComposeService) -> list[str]:
-    """Addresses of ports that are published and look like HTTP."""
-    if is_engine(service) or basename(service.image) in ("mongo", "elasticsearch", "rabbitmq"):
+    """Addresses of ports that are published and may speak HTTP."""
+    if is_engine(service):
         return []
-    out = []
+    out: dict[str, None] = {}
     for port in service.ports:
-        parts = port.partition("/")[0].split(":")
-        if (
-            len(parts) > 1
-            and parts[-2].isdigit()
-            and parts[-1].isdigit()
-            and int(parts[-1]) not in (22, 25, 53, 465, 587)
-        ):
-            out.append(f"http://localhost:{parts[-2]}")
-    return out
+        address, _, protocol = port.partition("/")
+        published, _, inside = address.rpartition(":")
+        outside = published.rpartition(":")[2]
+        if protocol in ("", "tcp") and outside.isdigit() and inside.isdigit() and int(inside) not in _NOT_HTTP:
+            out[f"https://localhost:{outside}" if inside == "443" else f"http://localhost:{outside}"] = None
+    return list(out)
 
 
 def _unset(project: Project) -> list[str]:

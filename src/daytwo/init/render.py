@@ -25,7 +25,7 @@ def render(findings: Findings, recipient: str, zone: str) -> str:
 
 def _head(findings: Findings, zone: str) -> list[str]:
     lines = [
-        f"# How {findings.app} is kept safe. Made by `daytwo init` from {findings.source}; yours to edit.",
+        *_comment(f"How {findings.app} is kept safe. Made by `daytwo init` from {findings.source}; yours to edit.", ""),
         "# `daytwo config check` finds mistakes, `daytwo config show` prints every setting with its default.",
         f"app: {flow(findings.app)}",
         "environment: production",
@@ -65,7 +65,12 @@ def _service(found: Found) -> Iterator[str]:
         return
     yield f"  {found.name}:"
     for key, value in found.settings.items():
-        yield f"    {key}: {flow(value)}"
+        line = f"    {key}: {flow(value)}"
+        if len(line) > _WIDTH and isinstance(value, list):
+            yield f"    {key}:"
+            yield from (f"      - {flow(one)}" for one in value)
+        else:
+            yield line
 
 
 def _recovery(recipient: str) -> list[str]:

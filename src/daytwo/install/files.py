@@ -36,7 +36,7 @@ def is_foreign(path: Path) -> bool:
     try:
         return MARK not in path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return False
+        return path.is_symlink()
     except IsADirectoryError:
         return True
     except OSError as error:

@@ -13,7 +13,6 @@ from daytwo.core.run import Run
 from tests.contract.repositories import Damage, RepositoryCase, RepositoryContract
 from tests.parts.restic import Restic
 from tests.parts.s3 import S3Server
-from tests.real.repositories.restic_folder import folder  # noqa: F401
 
 PASSWORD = "correct-horse-battery"
 
@@ -151,13 +150,13 @@ class TestS3(RepositoryContract):
     """A repository in a bucket of a server that speaks S3."""
 
     @pytest.fixture
-    def case(self, folder: Path, s3: S3Server, restic: Restic) -> S3Case:
-        return S3Case(folder, s3)
+    def case(self, restic_folder: Path, s3: S3Server, restic: Restic) -> S3Case:
+        return S3Case(restic_folder, s3)
 
 
 class TestLocal(RepositoryContract):
     """A repository in a folder."""
 
     @pytest.fixture
-    def case(self, folder: Path, restic: Restic) -> ResticCase:
-        return ResticCase(folder)
+    def case(self, restic_folder: Path, restic: Restic) -> ResticCase:
+        return ResticCase(restic_folder)

@@ -52,7 +52,8 @@ class Choice:
     def exclude_options(self) -> Iterator[str]:
         """The excludes as options of tar; GNU's and busybox's understand them alike."""
         for pattern in self.left_out:
-            yield f"--exclude={'.' + pattern if pattern.startswith('/') else pattern}"
+            # With `*/` before it, a pattern like `?` does not match the folder `.` itself.
+            yield f"--exclude={'.' if pattern.startswith('/') else '*/'}{pattern}"
 
     def leaves_out(self, path: str) -> bool:
         """Whether a path from the folder on is excluded, by itself or by a folder above it."""

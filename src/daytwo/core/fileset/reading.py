@@ -102,8 +102,8 @@ class TarDump(Dump):
         finally:
             if not self.whole:
                 process.kill()
-        if not self._tally.summary.files and not self._may_be_empty:
-            raise SourceError("everything vanished while it was read", where=self._where)
+        if not self._tally.members or not (self._may_be_empty or self._tally.summary.files):
+            raise SourceError("nothing was there any more when it was read", where=self._where)
 
     def _output(self, process: Process) -> Iterator[bytes]:
         """The program's output, and its failure after the last byte: before the archive's reader misses the rest."""

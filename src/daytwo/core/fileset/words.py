@@ -68,8 +68,8 @@ def _moved(text: str) -> str | None:
     for pattern, words in _MOVED.items():
         if match := re.search(pattern, text):
             name = text[: match.start()].rstrip(": ") or text
-            if name in (".", "./"):  # the whole folder is gone
-                return None
+            if name in (".", "./"):
+                return None if "vanished" in words else f"the folder {words}"
             return f"{name.removeprefix('./')} {words}"
     return None
 

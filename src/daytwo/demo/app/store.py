@@ -75,11 +75,12 @@ class Store:
     """The app's data. Every call opens what it needs, so a restore under a running app needs no restart.
 
     Args:
-        folder: holds `exports.sqlite`, `uploads/` and `settings.env`.
+        folder: holds `data/exports.sqlite`, `uploads/` and `settings.env`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.database = folder / "data" / "exports.sqlite"
         self.uploads = folder / "uploads"
 
     def settings(self) -> dict[str, str]:
@@ -100,6 +101,7 @@ class Store:
 
     def prepare(self) -> None:
         """Make the table and the folder where they are missing."""
+        self.database.parent.mkdir(exist_ok=True)
         (self.uploads / "exports").mkdir(parents=True, exist_ok=True)
         with self._exports() as rows:
             rows.execute("pragma journal_mode = wal")
@@ -128,7 +130,7 @@ class Store:
         if request.what not in QUERIES:
             raise UnknownDataError(f"there is no '{request.what}' to export; there are {', '.join(QUERIES)}")
         key, at = self.settings()["SIGNING_KEY"], datetime.now(UTC).isoformat(timespec="milliseconds")
-        name = f"exports/{at[:10]}-{request.what}-{hashlib.sha256(repr((at, request)).encode()).hexdigest()[:8]}.csv"
+        name = f"exports/{request.what}-{hashlib.sha256(repr((at, request)).encode()).hexdigest()[:8]}.csv"
         sha256, count = self._write(name, QUERIES[request.what])
         record = (at, request.who, request.what, request.destination, count, name, sha256)
         with self._exports() as rows:
@@ -182,7 +184,7 @@ class Store:
 
     @contextlib.contextmanager
     def _exports(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(sqlite3.connect(self.folder / "exports.sqlite", timeout=10)) as connection:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
             with connection:
                 yield connection

@@ -51,7 +51,13 @@ class Location(BaseModel):
     @property
     def stem(self) -> str:
         """The file's name without its ending: what all files of a snapshot have in common."""
-        return self.file.removesuffix(next(s for s in sorted(SUFFIXES, key=len, reverse=True) if self.file.endswith(s)))
+        return stem_of(self.file)
+
+
+def stem_of(file: str) -> str:
+    """An archive's name without its ending."""
+    ending = next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if file.endswith(suffix)), "")
+    return file.removesuffix(ending)
 
 
 def prefix(place: Place) -> str:

@@ -13,7 +13,7 @@ from daytwo.core.errors import DaytwoError, RepositoryError
 from daytwo.core.manifest import Digest, Manifest
 from daytwo.core.run import Run
 from daytwo.repositories.archive import disk
-from daytwo.repositories.archive.naming import MANIFEST, Location
+from daytwo.repositories.archive.naming import MANIFEST, SUFFIXES, Location, stem_of
 from daytwo.repositories.archive.storage import Session, Storage
 
 _NOTE = "publishing"
@@ -92,7 +92,7 @@ def withdraw(storage: Storage, folder: Path, run: Run) -> list[str]:
     name = noted(folder)
     if name is None or (storage.local and (folder / "archive").exists()):
         return []
-    stem = name.partition(".tar.")[0]
+    stem = stem_of(name)
     with storage.session(run) as session:
         names = {entry.name for entry in session.entries()}
         if name not in names or f"{stem}{MANIFEST}" in names:
@@ -104,7 +104,8 @@ def withdraw(storage: Storage, folder: Path, run: Run) -> list[str]:
 def noted(folder: Path) -> str | None:
     """The final name of the archive that a staging folder was for, once it was decided."""
     with contextlib.suppress(OSError):
-        return (folder / _NOTE).read_text(encoding="utf-8") or None
+        name = (folder / _NOTE).read_text(encoding="utf-8")
+        return name if name.endswith(SUFFIXES) and "/" not in name else None
     return None
 
 

@@ -171,7 +171,8 @@ _FAULTS = tuple(
             _denied,
         ),
         (
-            r"ciphertext verification failed|repository contains errors|hash does not match|invalid data returned"
+            r"ciphertext verification failed|nonce is invalid|decrypting blob \w+ failed"
+            r"|repository contains errors|hash does not match|invalid data returned"
             r"|does not match id|not found in (?:the )?(?:repository )?index|(?:blob|tree|pack) \w+ (?:was )?not found"
             r"|unexpected eof|wrong data returned|blob not found",
             _damage,

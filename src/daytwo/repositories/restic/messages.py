@@ -129,8 +129,8 @@ def message(line: bytes | str) -> dict[str, Any]:
 def progress(line: bytes) -> Status | Summary | None:
     """A line of a backup's standard output."""
     value = message(line)
-    kinds: dict[object, type[Status] | type[Summary]] = {"status": Status, "summary": Summary}
-    kind = kinds.get(value.get("message_type"))
+    kinds: dict[str, type[Status] | type[Summary]] = {"status": Status, "summary": Summary}
+    kind = kinds.get(str(value.get("message_type")))
     try:
         return kind.model_validate(value) if kind else None
     except ValidationError:

@@ -80,8 +80,8 @@ class Program:
         }
         return command(
             self.settings.binary,
-            *argv,
             self.settings.options,
+            *argv,
             env=env,
             secrets=self.secrets,
             where=self.where,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -19,7 +19,9 @@ CLIENTS = ("redis-cli", "valkey-cli")
 SERVERS = ("redis-server", "valkey-server")
 CHECKERS = ("redis-check-rdb", "valkey-check-rdb")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ERROR = re.compile(r"(?:\(error\) )?((?:NOAUTH|WRONGPASS|NOPERM|LOADING|MISCONF|READONLY|MASTERDOWN|BUSY|DENIED|ERR)\b.*)")
+_ERROR = re.compile(
+    r"(?:\(error\) )?((?:NOAUTH|WRONGPASS|NOPERM|LOADING|MISCONF|READONLY|MASTERDOWN|BUSY|DENIED|ERR)\b.*)"
+)
 _AUTH_FAILED = re.compile(r"AUTH failed.*|.*WRONGPASS.*|.*invalid password.*", re.IGNORECASE)
 _KEYSPACE = re.compile(r"keys=(\d+),expires=(\d+)")
 
@@ -33,6 +35,9 @@ class Settings(ServiceSettings):
     username: str | None = Field(default=None, description="ACL user; the default user when absent")
     password: SecretRef | None = Field(default=None, description="password of the user")
     tls: bool = Field(default=False, description="connect with TLS, as the tool at the target is set up for")
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Client:
         return lines[1] if len(lines) > 1 and lines[0] == name else ""
 
 
-def first_tool[T](names: tuple[str, ...], use: Callable[[str], T], target: Target) -> T:
+def first_tool(names: tuple[str, ...], use: Callable[[str], T], target: Target) -> T:
     """Use the first of these programs that is installed.
 
     Raises:
@@ -171,7 +176,7 @@ def meaning(said: str, where: str) -> DaytwoError:
         return UnreachableError("the server is still loading its data", where=where, hint="Try again in a while")
     if "noperm" in low:
         return SourceError(f"the user may not do this ({redact(said)})", where=where,
-                           hint="It needs +psync +sync +replconf +info +ping to back up, all rights to restore")  # fmt: skip
+                           hint="To back up it needs +psync +sync +replconf +info +ping")  # fmt: skip
     if "unknown command" in low and "sync" in low:
         return SourceError("the server does not hand out its data (SYNC is switched off)", where=where,
                            hint="For a managed server use its provider's snapshots")  # fmt: skip

@@ -17,7 +17,8 @@ BLOCK = _LANES * _LENGTH
 
 def _table() -> list[int]:
     table = []
-    for state in range(256):
+    for value in range(256):
+        state = value
         for _ in range(8):
             state = (state >> 1) ^ (_POLYNOMIAL if state & 1 else 0)
         table.append(state)

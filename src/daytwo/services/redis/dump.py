@@ -1,11 +1,13 @@
 """Dumps a server by being a replica for the length of one transfer, which needs no file of the server's."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from daytwo.core.command import command
 from daytwo.core.errors import CommandError, IntegrityError, SourceError
 from daytwo.core.manifest import Identity
-from daytwo.core.process import Process
+from daytwo.core.process import Process, capture
 from daytwo.core.run import Run
 from daytwo.core.service import Dump, DumpFacts
 from daytwo.services.redis.client import CLIENTS, Client, Info, Keys, first_tool, meaning
@@ -52,8 +54,12 @@ class RdbDump(Dump):
         try:
             yield self._frame.end()
         except IntegrityError as error:
-            raise SourceError(f"{self._tool[0]} ended well but {error.what}: {self._process.stderr()[-200:].strip()}",
-                              where=self._client.where, hint="Look at the server's log")  # fmt: skip
+            said = self._process.stderr()[-200:].strip()
+            raise SourceError(
+                f"{self._tool[0]} ended well but {error.what}: {said}",
+                where=self._client.where,
+                hint="Look at the server's log",
+            ) from None
         self._after = self._client.info(self._run)
 
     def facts(self) -> DumpFacts:
@@ -80,6 +86,12 @@ class RdbDump(Dump):
         if head.database is not None:
             seen[f"db{head.database}"] = Keys(head.keys, head.expires)
         return seen
+
+
+def _version(client: Client, tool: str, run: Run) -> tuple[str, str]:
+    said = capture(client.target, command(tool, "--version"), run).text
+    found = re.search(r"\d+(?:\.\d+)+", said)
+    return tool, found[0] if found else said
 
 
 @contextmanager
