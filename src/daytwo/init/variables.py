@@ -109,11 +109,19 @@ def read_env(text: str, around: Mapping[str, str]) -> dict[str, str]:
             continue
         rest = line[match.end() :]
         if rest[:1] in ("'", '"'):
-            while _quote_end(rest) < 0 and index < len(lines):
-                rest += "\n" + lines[index]
-                index += 1
+            rest, index = _quoted(rest, lines, index)
         found[match[1]] = _env_value(rest, {**found, **around})
     return found
+
+
+def _quoted(rest: str, lines: list[str], index: int) -> tuple[str, int]:
+    """A quoted value with the lines it goes on over, and the index of the line behind it."""
+    whole = rest
+    for end in range(index, len(lines) + 1):
+        if _quote_end(whole) > 0:
+            return whole, end
+        whole += "\n" + "".join(lines[end : end + 1])
+    return rest, index
 
 
 def _quote_end(text: str) -> int:

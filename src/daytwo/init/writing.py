@@ -1,11 +1,13 @@
 """Writes the configuration: a new file never over an old one, an edit with every comment kept."""
 
 import contextlib
+import copy
 import io
 import os
 import stat
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Any
 
 from daytwo.config.document import parse, read_text
 from daytwo.config.loading import NAMES
@@ -99,10 +101,26 @@ def _with_recipient(text: str, recipient: str, path: Path) -> str | None:
         raise ConfigError("recovery.recipients is not a list", where=path.name)
     if recipient in recipients:
         return None
-    recipients.append(recipient)
+    _append(recipients, recipient)
     out = io.StringIO()
     yaml.dump(data, out)
     return out.getvalue()
+
+
+def _append(items: Any, value: str) -> None:
+    """Append to ruamel's list. It hangs the empty lines and comments below a list on its last entry: they move along."""
+    items.append(value)
+    attached = getattr(items, "ca", None)
+    comment = attached.items.get(len(items) - 2) if attached else None
+    if not comment or comment[0] is None:
+        return
+    beside, _, below = comment[0].value.partition("\n")
+    if below:
+        moved = copy.copy(comment[0])
+        moved.value, comment[0].value = f"\n{below}", f"{beside}\n"
+        attached.items[len(items) - 1] = [moved, *comment[1:]]
+        if not beside:
+            del attached.items[len(items) - 2]
 
 
 def _replace(path: Path, text: str) -> None:
