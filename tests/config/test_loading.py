@@ -117,6 +117,20 @@ def test_mistakes_can_be_handled_by_programs(tmp_path: Path) -> None:
     assert problem.spot and (problem.spot.file, problem.spot.line, problem.spot.column) == ("daytwo.yaml", 3, 44)
 
 
+def test_a_glimpse_looks_at_no_plug_in(tmp_path: Path) -> None:
+    text = TEXT.replace("database", "databse") + "backups: {nightly: {at: '@daily', services: nothing}}\n"
+    (tmp_path / "daytwo.yaml").write_text(text)
+    with pytest.raises(ConfigFileError):
+        config.load(tmp_path)
+    seen = config.glimpse(tmp_path)
+    assert (seen.app, list(seen.services), str(seen.backups["nightly"].at)) == ("shop", ["db"], "@daily")
+    (tmp_path / "daytwo.yaml").write_text(TEXT)
+    assert config.glimpse(tmp_path).fingerprint == config.load(tmp_path).fingerprint
+    (tmp_path / "daytwo.yaml").write_text(TEXT + "bakups: {}\n")
+    with pytest.raises(ConfigFileError, match="did you mean `backups`"):
+        config.glimpse(tmp_path)
+
+
 def test_only_the_plug_ins_that_are_named_are_imported(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from pydantic import BaseModel
 
@@ -84,7 +84,7 @@ def test_the_schema_refuses_what_is_wrong(checker: jsonschema.Draft202012Validat
 
 
 def models() -> list[type[BaseModel]]:
-    plugins = [service_class(kind).Settings for kind in kinds("services")]
+    plugins: list[type[BaseModel]] = [service_class(kind).Settings for kind in kinds("services")]
     plugins += [repository_class(kind).Settings for kind in kinds("repositories")]
     return [Config, Backup, Hook, Keep, Ping, Recovery, *plugins]
 

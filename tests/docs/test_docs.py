@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import pytest
 from pydantic import BaseModel
+from scripts import reference
 
 from daytwo.cli.main import SECTIONS, daytwo
 from daytwo.config import models
 from daytwo.core.registry import kinds, repository_class, service_class
-from scripts import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -116,11 +116,12 @@ def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
         planned(tmp_path, files=[Path("none.yaml")])
 
 
-def test_text_of_a_compose_file_cannot_become_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\\n", "\\r", "\\x85", "\\u2028", "\\u2029", "\\x01", "\\x7f", "\\uFEFF"])
+def test_text_of_a_compose_file_cannot_become_configuration(end: str, tmp_path: Path) -> None:
     """Comments are made of what a file says; none of it may end the comment."""
     (tmp_path / "compose.yaml").write_text(
-        'name: x\nservices:\n  "a\\nb: {kind: evil}\\n":\n    image: "postgres:1\\n  evil: {kind: files, path: /}"\n'
-        '    volumes: ["/data\\n  evil: {kind: files, path: /etc}"]\n'
+        f'name: x\nservices:\n  "a{end}b":\n    image: "postgres:1{end}  evil: {{kind: files, path: /}}"\n'
+        f'    volumes: ["/data{end}  evil: {{kind: files, path: /etc}}"]\n'
     )
     made = planned(tmp_path)
     (tmp_path / "daytwo.yaml").write_text(made.text)

@@ -86,8 +86,9 @@ def test_one_that_is_there_already(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "recovery", ["", "recovery:\n", "recovery: {}\n", "recovery: {recipients: []}\n", f"recovery: {{recipients: {OLD}}}\n",
-                 f"recovery: {{recipients: [{OLD}]}}  # one\n"],
+    "recovery",
+    ["", "recovery:\n", "recovery: {}\n", "recovery: {recipients: []}\n", f"recovery: {{recipients: {OLD}}}\n",
+     f"recovery: {{recipients: [{OLD}]}}  # one\n"],
 )  # fmt: skip
 def test_every_form_it_may_have(recovery: str, tmp_path: Path) -> None:
     path, new = tmp_path / "daytwo.yaml", new_key().recipient

@@ -57,7 +57,7 @@ class EnvCase(ServiceCase):
         (self.root / "secrets" / "one.key").unlink()
 
     def content(self, service: Service) -> object:
-        root = self.other if "other/.env" in service.settings.paths else self.root  # type: ignore[attr-defined]
+        root = self.other if "other/.env" in service.settings.paths else self.root
         return {n: about for n, about in folders.look(root).items() if n.endswith((b".env", b".key"))}
 
     def leftovers(self) -> object:

@@ -3,14 +3,23 @@
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daytwo.cli.options import make
 from daytwo.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from daytwo.core.run import Run
+    from daytwo.demo.teller import Teller
+
+LONGEST = 300.0
+"""Seconds after which a demo is ended, should something hang."""
 
 demo = make("See it work on a small real app: back up, destroy, restore, compare.")
 
@@ -18,7 +27,7 @@ demo = make("See it work on a small real app: back up, destroy, restore, compare
 @demo.command()
 def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's folder there and say where it is.")] = False,
-) -> int:
+) -> None:
     """See it work on a small real app: back up, destroy, restore, compare.
 
     Starts an app with a PostgreSQL of its own in a temporary folder, and needs neither root nor Docker nor an account.
@@ -34,36 +43,51 @@ def run(
     from daytwo.demo.teller import Teller
 
     teller = Teller(_write, colour=sys.stdout.isatty())
-    try:
-        with _ended_once(), clean_environment(), temporary_place(keep=keep) as place:
-            try:
-                tell(place, teller, Run(f"demo-{token_hex(4)}", place.folder / "work", timeout=300))
-            finally:
-                if keep:
-                    teller.end("Kept")
-                    teller.say(f"{place.folder}  (its servers are stopped)")
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; the demo has cleaned up after itself\n")
-        return ExitCode.INTERRUPTED
+    work = Run(f"demo-{token_hex(4)}", Path(), timeout=LONGEST)
+    asked = threading.Event()
+    with _ended_by_signals(work, asked):
+        try:
+            with clean_environment(), temporary_place(keep=keep) as place, _place_told(place.folder, keep, teller):
+                tell(place, teller, work)
+        except Exception:
+            # Once its programs are being ended, whatever fails does so for that reason.
+            if not asked.is_set():
+                raise
+            sys.stderr.write("\nstopped; the demo has cleaned up after itself\n")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
     teller.end("next: daytwo init     (in the folder of your own compose file)")
-    return ExitCode.OK
+
+
+@contextlib.contextmanager
+def _place_told(folder: Path, keep: bool, teller: "Teller") -> Iterator[None]:
+    """Say where the folder is that is kept, in every case."""
+    try:
+        yield
+    finally:
+        if keep:
+            teller.end("Kept")
+            teller.say(f"{folder}  (its servers are stopped)")
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def _ended_once() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal end the demo, once: a second one must not end the cleaning up."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+def _ended_by_signals(work: "Run", asked: threading.Event) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end the demo's programs, and so the demo; it is always cleaned up.
+
+    No exception is raised here: it could come between the start of a program and the moment that somebody knows of it.
+    A thread does it, because the run's lock may be held by what the signal interrupted.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        asked.set()
+        threading.Thread(target=work.cancel, args=(signal.Signals(number).name,), daemon=True).start()
 
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -19,6 +20,8 @@ def print_json(value: object) -> None:
 def _plain(value: object) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value)

@@ -43,7 +43,16 @@ def list_them(
         notes = [
             word for word, true in (("pinned", any(g.pinned for g in group)), ("safety", one.manifest.safety)) if true
         ]
-        rows.append((one.id, when(one.at), one.manifest.backup, size(max(copy.manifest.size for copy in group)), where, ", ".join(notes)))
+        rows.append(
+            (
+                one.id,
+                when(one.at),
+                one.manifest.backup,
+                size(max(copy.manifest.size for copy in group)),
+                where,
+                ", ".join(notes),
+            )
+        )
     table(("ID", "TAKEN", "BACKUP", "SIZE", "IN (TRUST)", ""), rows, right=frozenset({3}))
 
 

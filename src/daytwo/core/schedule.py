@@ -27,8 +27,6 @@ _WORDS = {
 _EXAMPLE = "0 3 * * *"
 _FIELDS = 5
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_LONGEST_REPEAT = timedelta(hours=3)
-"""More than any zone sets its clocks back (an hour, in all living zones)."""
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -157,11 +155,9 @@ def previous(cron: Cron, zone: str, now: datetime) -> datetime | None:
 
 
 def _upwards(cron: Cron, zone: str, after: datetime) -> Iterator[datetime]:
-    """Occurrences after a time. Begins a little earlier, as cronsim takes a time in the repeated hour as its first."""
-    after = after.astimezone(UTC)
-    begin = (after - _LONGEST_REPEAT).astimezone(zone_of(cron.zone or zone))
-    last = after
-    for found in CronSim(cron.expression, begin):
+    """Occurrences after a time. In an hour that comes twice cronsim begins with the first: those are passed over."""
+    last = after.astimezone(UTC)
+    for found in CronSim(cron.expression, last.astimezone(zone_of(cron.zone or zone))):
         at = found.astimezone(UTC)
         if at > last:
             last = at

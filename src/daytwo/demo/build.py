@@ -61,7 +61,8 @@ services:
   settings: {{kind: env, paths: [app/settings.env], secret: true}}
 
 recovery:
-  recipients: [{recipient}]
+  recipients:
+    - {recipient}
 
 repositories:
   local: {{kind: archive, path: ./backups}}

@@ -79,7 +79,7 @@ def running_app(place: Place, run: Run) -> Iterator[RunningApp]:
     Raises:
         CommandError: it does not start; the message has what it said.
     """
-    inner = guarded(place, sys.executable, "-m", "daytwo.demo.app", str(place.app), where="the demo's app")
+    inner = guarded(place, sys.executable, "-P", "-m", "daytwo.demo.app", str(place.app), where="the demo's app")
     with Process(LOCAL, inner, run) as process, stopping(process):
         line = process.stdout.readline().strip()
         if not line:
@@ -101,7 +101,7 @@ def daytwo(words: tuple[str, ...], place: Place, run: Run, say: Callable[[str], 
         Its exit code.
     """
     entry = "from daytwo.cli.main import main; main()"
-    with Process(LOCAL, guarded(place, sys.executable, "-c", entry, *words, ok=_ANY_CODE), run) as process:
+    with Process(LOCAL, guarded(place, sys.executable, "-P", "-c", entry, *words, ok=_ANY_CODE), run) as process:
         with stopping(process):
             for line in process.stdout:
                 say(line.decode("utf-8", "replace").rstrip("\n"))

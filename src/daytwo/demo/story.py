@@ -97,6 +97,8 @@ class Story:
         self.teller.command("tar", "tzf", str(archive))
         for name in capture(LOCAL, command("tar", "tzf", str(self.archive)), self.run).text.splitlines():
             self.teller.output(name)
+        self.teller.say("RESTORE.md tells how to get the data back by hand. The app's secrets are in")
+        self.teller.say("settings.tar.age, which only the recovery key opens.")
 
     @property
     def archive(self) -> Path:
@@ -119,7 +121,7 @@ class Story:
         self._ask("GET", "/api/orders/summary", expect=503)
         with closing(sqlite3.connect(self.place.app / "data" / "exports.sqlite")) as rows, rows:
             gone = rows.execute("delete from exports").rowcount
-        self.teller.say(f"sqlite3 app/data/exports.sqlite 'delete from exports'     {gone} rows")  # noqa: S608 - words
+        self.teller.say(f"DELETE FROM exports  ({gone} rows, in app/data/exports.sqlite)")  # noqa: S608 - for people
         self._ask("GET", "/api/exports", expect=200)
         self.teller.say("rm -r app/uploads")
         shutil.rmtree(self.place.app / "uploads")
@@ -137,7 +139,7 @@ class Story:
         """Everything is read again and compared, row by row and file by file."""
         self.teller.step("Compare with what was there before, row by row and byte by byte")
         after = content.read(self.place, self.server)
-        for what in sorted({*self.before, *after}):
+        for what in {**self.before, **after}:
             item = after.get(what)
             same = item is not None and item == self.before.get(what)
             tell = self.teller.say if same else self.teller.bad

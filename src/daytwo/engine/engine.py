@@ -99,7 +99,8 @@ class Engine:
     def __enter__(self) -> "Engine":
         from dbos import DBOS, SQLAlchemyDatasource
 
-        logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        # Its console handler holds on to the stderr of the moment of import; what it has to say reaches us as errors.
+        logging.getLogger("dbos").handlers.clear()
         DBOS(
             config={
                 "name": "daytwo",

@@ -115,8 +115,8 @@ def _backups(findings: Findings) -> list[str]:
 
 
 def _comment(text: str, indent: str, hanging: str = "") -> list[str]:
-    """A comment of as many lines as it needs. What came from a file has no line ends of its own left."""
-    words = " ".join(text.split())
+    """A comment of as many lines as it needs. Nothing that came from a file can end it: YAML has several line ends."""
+    words = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return textwrap.wrap(
         words, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# {hanging}",
         break_long_words=False, break_on_hyphens=False,

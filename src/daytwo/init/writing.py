@@ -108,11 +108,11 @@ def _with_recipient(text: str, recipient: str, path: Path) -> str | None:
 
 
 def _append(items: Any, value: str) -> None:
-    """Append to ruamel's list. It hangs the empty lines and comments below a list on its last entry: they move along."""
+    """Append to ruamel's list. It hangs empty lines and comments below a list on its last entry: they move along."""
     items.append(value)
-    attached = getattr(items, "ca", None)
+    attached: Any = getattr(items, "ca", None)
     comment = attached.items.get(len(items) - 2) if attached else None
-    if not comment or comment[0] is None:
+    if attached is None or not comment or comment[0] is None:
         return
     beside, _, below = comment[0].value.partition("\n")
     if below:

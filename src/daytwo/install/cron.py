@@ -63,7 +63,7 @@ class Machine:
         return cls(
             cron=cron, zone=_machine_zone(), user=entry.pw_name, home=Path(entry.pw_dir),
             system=root and cron.kind is not Kind.BUSYBOX,
-            program=_program(), python=sys.executable,
+            program=program_path(), python=sys.executable,
             # What root runs must not be found where another user may write.
             path=SYSTEM_PATH if root else ":".join(dict.fromkeys([*folders, *SYSTEM_PATH.split(":")])),
         )  # fmt: skip
@@ -259,7 +259,8 @@ def _machine_zone() -> str:
     return linked or host_zone()
 
 
-def _program() -> str:
+def program_path() -> str:
+    """The absolute path of daytwo's own program, where it has one."""
     beside = Path(sys.executable).with_name("daytwo")
     called = Path(sys.argv[0])
     if beside.is_file():

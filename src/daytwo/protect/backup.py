@@ -155,7 +155,9 @@ class _Backup:
 
     def _watched(self, name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         repository = self.bench.repositories[name]
-        return space.watching(chunks, repository.free, self.settings.floor, f"repository {name}")
+        # A small floor is watched more closely: between two looks it must not be used up.
+        every = min(space.LOOK_EVERY, max(1 << 20, int(self.settings.floor) // 8))
+        return space.watching(chunks, repository.free, self.settings.floor, f"repository {name}", every)
 
     def release(self) -> list[str]:
         """Put the stopped containers back into the state they were in."""

@@ -3,9 +3,11 @@
 Everything here can be repeated: when the cleaning process dies too, the next one begins anew.
 """
 
+import shutil
 from dataclasses import dataclass
 
 from daytwo.core.errors import DaytwoError
+from daytwo.core.owner import dead_owners, forget
 from daytwo.core.process import reap
 from daytwo.core.run import Run
 from daytwo.engine import Engine
@@ -52,6 +54,8 @@ def clean_up(bench: Workbench, engine: Engine, run: Run) -> list[Cleaned]:
     for one in engine.interrupted(bench.is_dead):
         engine.end(one.run)
     _sweep_work(bench, [row.id for row in dead])
+    for owner in dead_owners(bench.folder / "owners"):
+        forget(owner, bench.folder / "owners")
     return cleaned
 
 
@@ -88,8 +92,6 @@ def _clean(bench: Workbench, row: RunRow, run: Run) -> Cleaned:
 
 def _sweep_work(bench: Workbench, runs: list[str]) -> None:
     """Remove the private folders of dead runs; they may hold data that was being restored."""
-    import shutil
-
     for run_id in runs:
         for folder in (bench.folder / "work").glob(f"{run_id}-*"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -63,7 +63,10 @@ class Workbench:
 
     def is_dead(self, owner: str) -> bool:
         """Whether an owner is proven dead."""
-        return is_dead_for_sure(Owner.parse(owner), self.folder / "owners")
+        try:
+            return is_dead_for_sure(Owner.parse(owner), self.folder / "owners")
+        except ValueError:
+            return False  # not one of ours: nothing is known of it
 
     def component(self, name: str) -> Component | None:
         """The component with this name, of the configuration as it is now."""

@@ -23,7 +23,9 @@ class State:
         self.log = folder / "log"
         self.folder = folder
 
-    def process(self, name: str, mode: str, death: str = "never", run: str = "run-1") -> subprocess.CompletedProcess[str]:
+    def process(
+        self, name: str, mode: str, death: str = "never", run: str = "run-1"
+    ) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "tests.real.engine.workload", self.url, name, run, death, str(self.log), mode]
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
@@ -63,9 +65,11 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(state: State, moment: str)
     killed = state.process("dead-1", "run", moment)
     assert killed.returncode == -9
     went_on = state.process("alive-2", "recover")
-    assert went_on.stdout == '[["run-1", "goes on", "dead-1"]]{"one": "one", "two": ["two"], "count": 1}', went_on.stderr
+    assert went_on.stdout == '[["run-1", "goes on", "dead-1"]]{"one": "one", "two": ["two"], "count": 1}', (
+        went_on.stderr
+    )
     did = state.did()
-    killed_inside = [moment.split(":")[0]] if moment.split(":")[1] in ("inside", "end") else []
+    killed_inside = [moment.split(":", maxsplit=1)[0]] if moment.split(":")[1] in ("inside", "end") else []
     for step in ("one", "two"):
         # An outside effect is at least once: twice only when death came between the act and its checkpoint.
         assert did.count(step) == (2 if step in killed_inside else 1)

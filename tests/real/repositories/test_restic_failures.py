@@ -381,9 +381,15 @@ def test_a_damaged_manifest_hides_no_other_snapshot(
 def test_verify_reads_what_is_stored_and_no_cache(case: ResticCase, repository: ResticRepository, run: Run) -> None:
     store(repository, run, {"a.sql": b"abc"})
     [snapshot] = repository.snapshots(run)
-    for pack in case.packs():
+    trees = set()
+    for index in case.restic("list", "index", "--no-lock").split():
+        packs = json.loads(case.restic("cat", "index", index, "--no-lock"))["packs"]
+        trees |= {pack["id"] for pack in packs if pack["blobs"][0]["type"] == "tree"}
+    hurt = [pack for pack in case.packs() if pack.name in trees]
+    for pack in hurt:
         pack.chmod(0o600)
         pack.write_bytes(bytes(pack.stat().st_size))
+    assert hurt and content(repository, snapshot, run), "restic's own cache hides it"
     with pytest.raises(IntegrityError):
         opened(case).verify(snapshot, run)
 
@@ -402,10 +408,11 @@ def test_other_repositories_in_the_callers_environment_do_not_matter(
     (tmp_path / "other").write_text("/nonexistent")
     monkeypatch.setenv("RESTIC_REPOSITORY_FILE", str(tmp_path / "other"))
     monkeypatch.setenv("RESTIC_PASSWORD_FILE", str(tmp_path / "other"))
-    monkeypatch.setenv("RESTIC_PASSWORD_COMMAND", "echo wrong")
     repository = opened(case)
     repository.check(run)
-    assert (case.folder / "store" / "config").is_file()
+    for name in ("RESTIC_REPOSITORY_FILE", "RESTIC_PASSWORD_FILE"):
+        monkeypatch.delenv(name)
+    assert case.restic("list", "keys", "--no-lock"), "made at its own place, with its own password"
 
 
 def test_over_sftp(restic_folder: Path, ssh_host: SshHost, restic: Restic, run: Run) -> None:

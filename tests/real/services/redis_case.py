@@ -20,7 +20,13 @@ local out = {}
 local keys = redis.call('keys', '*')
 table.sort(keys)
 for _, key in ipairs(keys) do
-  table.insert(out, {key, redis.call('type', key).ok, redis.call('pexpiretime', key), redis.call('dump', key)})
+  local kind = redis.call('type', key).ok
+  local value = redis.call('dump', key)
+  if kind == 'set' then  -- its order differs from server to server
+    value = redis.call('smembers', key)
+    table.sort(value)
+  end
+  table.insert(out, {key, kind, redis.call('pexpiretime', key), value})
 end
 return out
 """
@@ -92,7 +98,10 @@ class RedisCase(ServiceCase):
 
     def content(self, service: Service) -> object:
         assert isinstance(service, Redis)
-        server = self.live if service.settings.port == self.live.port else self.beside
+        return self.content_of(self.live if service.settings.port == self.live.port else self.beside)
+
+    def content_of(self, server: RedisServer) -> dict[str, str]:
+        """All data of a server."""
         found = {str(n): server.run("-n", str(n), "--no-raw", "eval", ALL, "0") for n in range(16)}
         return found | {"functions": server.run("--no-raw", "function", "list", "withcode")}
 

@@ -24,6 +24,7 @@ real=$(readlink -f -- "$1" 2>/dev/null; echo x); real=${real%x}; real=${real%?}
 if [ -d "$real" ]; then echo folder; elif [ -f "$real" ]; then echo file
 elif [ -e "$real" ] || [ -L "$real" ]; then echo other; else echo missing; fi
 id -u
+stat -c %s -- "$real" 2>/dev/null || echo 0
 tar --version 2>/dev/null </dev/null | head -n 1
 echo
 near=$real
@@ -78,6 +79,7 @@ class Site:
     Args:
         path: with symbolic links followed.
         what: `folder`, `file`, `other` or `missing`.
+        size: bytes of a file.
         root: whether commands run as root there.
         tar: the first line that tar says of its version; empty where there is none.
         writable: whether something can be created in it (for a missing path: in the nearest folder above).
@@ -88,6 +90,7 @@ class Site:
 
     path: str
     what: str
+    size: int
     root: bool
     tar: str
     writable: bool
@@ -111,6 +114,7 @@ def look(target: Target, path: str, run: Run) -> Site:
     done = capture(target, command("sh", "-c", _LOOK, "sh", path, env=C), run)
     head, _, tail = done.stdout.partition(b"\n")
     uid, _, tail = tail.partition(b"\n")
+    size, _, tail = tail.partition(b"\n")
     tar, _, tail = tail.partition(b"\n")
     if tar:
         _, _, tail = tail.partition(b"\n")
@@ -122,6 +126,7 @@ def look(target: Target, path: str, run: Run) -> Site:
     return Site(
         path=fsdecode(real),
         what=head.decode(),
+        size=int(size),
         root=uid == b"0",
         tar=tar.decode("utf-8", "replace"),
         writable=here == b"writable",
@@ -246,8 +251,13 @@ def make_folder(target: Target, path: str, run: Run) -> None:
     Raises:
         CommandError: it is there already, or may not be created.
     """
-    capture(target, command("mkdir", "-p", "--", dirname(path), env=C), run)
+    make_parent(target, path, run)
     capture(target, command("mkdir", "-m", "700", "--", path, env=C), run)
+
+
+def make_parent(target: Target, path: str, run: Run) -> None:
+    """Create the folders above a path that are not there."""
+    capture(target, command("mkdir", "-p", "--", dirname(path), env=C), run)
 
 
 def machine(target: Target, run: Run) -> str:

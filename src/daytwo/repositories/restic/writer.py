@@ -110,10 +110,14 @@ class ResticWriter(Writer):
         if self._published or not self._touched:
             return
         run = self._cleaner()
-        ours = [one for one in self._listing(run) if one.tag("snapshot") == self._id]
-        # The manifest first: out of sight before it is incomplete.
-        ids = [one.id for one in sorted(ours, key=lambda one: layout.MANIFEST not in one.tags)]
-        forget_or_owe(self._program, self._memory, ids, self._run.id, run, PATIENCE)
+        try:
+            ours = [one for one in self._listing(run) if one.tag("snapshot") == self._id]
+            # The manifest first: out of sight before it is incomplete.
+            ids = [one.id for one in sorted(ours, key=lambda one: layout.MANIFEST not in one.tags)]
+            forget_or_owe(self._program, self._memory, ids, self._run.id, run, PATIENCE)
+        except DaytwoError as error:
+            self._memory.owe(self._run.id)
+            run.warn(f"{self._program.where}: unfinished restic snapshots of this run may stay for now: {error}")
         for warning in run.warnings:
             self._run.warn(warning)
         self._touched = False

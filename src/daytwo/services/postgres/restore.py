@@ -1,5 +1,6 @@
 """Running `pg_restore`: where the dump is put for it, how it is run, and how its complaints are taken."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +16,12 @@ from daytwo.core.target import Target
 from .archive import Entry, parse_listing
 from .clients import Client
 from .complaints import Complaint, ComplaintReader
+from .offsets import OffsetRecorder
 from .session import Session
 
 _CREATE = 'umask 077; mktemp "${TMPDIR:-/tmp}/daytwo-$1.XXXXXX"'
 _FILL = 'cat >"$1"'
+_OVERWRITE = 'dd of="$1" conv=notrunc bs=1048576 2>/dev/null'
 _MERGED = 'exec "$@" 2>&1'
 """pg_restore writes nothing but complaints when it restores; as standard output they can be read while it runs."""
 _SECONDS_TO_CLEAN = 120.0
@@ -33,13 +36,27 @@ def cleaner(run: Run) -> Run:
 def placed(source: Source, target: Target, run: Run, where: str = "") -> Iterator[str]:
     """A private file with the dump where the tools run: several connections need one they can seek in.
 
-    One copy is made, here or there, and removed in every case (here with the run's folder).
+    One copy is made, here or there, with the positions that a stream lacks; it is removed in every case.
     """
+    recorder = OffsetRecorder()
     if target.is_local:
-        yield str(source.file())
+        with tempfile.NamedTemporaryFile(dir=run.work, prefix="dump-", buffering=0) as file:
+            for chunk in _watched(source.chunks(), recorder):
+                file.write(chunk)
+            if head := recorder.head():
+                os.pwrite(file.fileno(), head, 0)
+            yield file.name
         return
-    with _sent(source.chunks(), target, run, where) as path:
+    with _sent(_watched(source.chunks(), recorder), target, run, where) as path:
+        if head := recorder.head():
+            capture(target, command("sh", "-c", _OVERWRITE, "sh", path, where=where), run, stdin=head)
         yield path
+
+
+def _watched(chunks: Iterator[bytes], recorder: OffsetRecorder) -> Iterator[bytes]:
+    for chunk in chunks:
+        recorder.feed(chunk)
+        yield chunk
 
 
 @contextmanager

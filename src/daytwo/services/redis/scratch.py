@@ -4,6 +4,7 @@ It listens on a loopback port with a random password and writes nothing. It is a
 tagged and found when the run dies. Its folder holds the RDB while that is read and is gone before it is used.
 """
 
+import re
 import secrets
 import threading
 import time
@@ -24,6 +25,9 @@ _FILE = "dump.rdb"
 _LOWEST_PORT, _PORTS = 20000, 12000  # below the range that outgoing connections take theirs from
 _ATTEMPTS = 5
 _PAUSE = 0.05
+_ESTRANGED_SECONDS = 30.0
+_KEEPS_TAG = (6, 2)
+"""From this version on a server can be told not to write its title over its environment, where the run's tag is."""
 
 
 def until(done: Callable[[], bool], run: Run, what: str, seconds: float | None = None) -> None:
@@ -148,18 +152,37 @@ def _launch(server: str, live: Client, folder: str, port: int, databases: str, r
     settings = {
         "port": str(port), "bind": "127.0.0.1", "daemonize": "no", "dir": folder, "dbfilename": _FILE, "save": '""',
         "appendonly": "no", "databases": databases, "repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0",
-        "logfile": '""',
+        "logfile": '""', "repl-backlog-ttl": "1",
     }  # fmt: skip
+    if _version(server, live.target, run) >= _KEEPS_TAG:
+        settings["set-proc-title"] = "no"
     lines = "".join(f"{name} {value}\n" for name, value in settings.items())
     inner = replace(command(server, "-", where=client.where), preamble=(Secret(f"requirepass {password.reveal()}"),))
     process = Process(live.target, inner, run, stdin=lines.encode())
     scratch = Scratch(process, client, _Tail(process))
     try:
         until(lambda: _ready(scratch, run), run, "the scratch server has loaded the RDB")
+        until(lambda: _estranged(scratch, run), run, "the scratch server has a history of its own", _ESTRANGED_SECONDS)
     except BaseException:
         scratch.stop()
         raise
     return scratch
+
+
+def _estranged(scratch: Scratch, run: Run) -> bool:
+    """Whether it has forgotten that the RDB came from the live server.
+
+    An RDB carries its server's replication id and offset. Had the scratch server kept them, the live one would take it
+    for a sibling at the same offset and copy nothing (tried; writes do not move the offset of a server without
+    replicas). A server without replicas takes a new id after `repl-backlog-ttl` (replication.c, replicationCron).
+    """
+    state = scratch.client.info(run)
+    return not state["master_replid2"].strip("0") and state["repl_backlog_active"] != "1"
+
+
+def _version(server: str, target: Target, run: Run) -> tuple[int, ...]:
+    found = re.search(r"v=(\d+)\.(\d+)", capture(target, command(server, "--version"), run).text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _ready(scratch: Scratch, run: Run) -> bool:

@@ -1,0 +1,416 @@
+"""Kind `sqlite` on this machine."""
+
+import csv
+import io
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from daytwo.core.errors import CommandError, IntegrityError, SourceError, UsageError
+from daytwo.core.run import Run
+from daytwo.core.service import Component, Place, Service
+from daytwo.services.sqlite import Sqlite, SqliteSettings
+from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
+from tests.services import folders
+
+SCHEMA = """
+CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, "na""me" TEXT NOT NULL, photo BLOB, big INTEGER, x REAL);
+CREATE TABLE "with space'"(a, b, PRIMARY KEY(a)) WITHOUT ROWID;
+CREATE TABLE notes(body TEXT, upper TEXT GENERATED ALWAYS AS (upper(body)) STORED);
+CREATE TABLE empty(a);
+CREATE TABLE child(user REFERENCES users(id) ON DELETE CASCADE);
+CREATE TABLE log(what);
+CREATE INDEX by_name ON users("na""me");
+CREATE VIEW names AS SELECT "na""me" FROM users;
+CREATE TRIGGER logged AFTER UPDATE ON users BEGIN INSERT INTO log VALUES('x;y'); END;
+CREATE VIRTUAL TABLE search USING fts5(body, content=notes);
+PRAGMA user_version=42;
+PRAGMA application_id=77;
+"""
+
+
+def fill(path: Path, *, wal: bool = True) -> None:
+    """A database with everything in it."""
+    with closing(sqlite3.connect(path)) as db:
+        if wal:
+            db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(SCHEMA)
+        values = [(f"n{i}'\n\"ü", os.urandom(20), -(2**63) + i, i / 3) for i in range(1000)]
+        db.executemany('INSERT INTO users("na""me", photo, big, x) VALUES(?, ?, ?, ?)', values)
+        db.execute("DELETE FROM users WHERE id > 990")
+        db.executemany("""INSERT INTO "with space'" VALUES(?, ?)""", [(i, None) for i in range(50)])
+        db.executemany("INSERT INTO notes(body) VALUES(?)", [("a b",), ("c\x00d",)])
+        db.execute("DELETE FROM notes WHERE rowid = 1")
+        db.execute("INSERT INTO child VALUES(5)")
+        db.execute("INSERT INTO search(search) VALUES('rebuild')")
+        db.commit()
+
+
+def content(path: Path) -> object:
+    """All data of a database, from a copy, so that looking changes nothing."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")]
+        data = {}
+        for table in tables:
+            quoted = '"' + table.replace('"', '""') + '"'
+            rowid = "" if table.startswith("with") or table in ("search_idx", "search_config") else "rowid, "
+            data[table] = db.execute(f"SELECT {rowid}* FROM {quoted}").fetchall()
+        schema = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+        marks = [db.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id", "journal_mode")]
+    return data, schema, marks
+
+
+def sqlite(folder: Path, path: str, **settings: object) -> Sqlite:
+    """The service, as configured by a file in `folder`."""
+    return Sqlite(
+        "db", SqliteSettings.model_validate({"kind": "sqlite", "path": path, **settings}), Place(folder, "a", "t")
+    )
+
+
+class SqliteCase(ServiceCase):
+    """A database in WAL mode."""
+
+    wal = True
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.path = base / "data dir" / "app's ?#%.db"
+        self.other = base / "other" / "place" / "copy.db"
+
+    def service(self) -> Service:
+        return sqlite(self.base, str(self.path))
+
+    def elsewhere(self) -> Service:
+        return sqlite(self.base, "other/place/copy.db")
+
+    def broken(self) -> list[Service]:
+        self.base.mkdir(exist_ok=True)
+        (self.base / "text").write_text("this is no database, but long enough to be one" * 100)
+        (self.base / "empty").touch()
+        return [
+            sqlite(self.base, "missing.db"),
+            sqlite(self.base, "text"),
+            sqlite(self.base, "empty"),
+            sqlite(self.base, "."),
+            sqlite(self.base, "/x", container="daytwo-no-such-container"),
+            sqlite(self.base, "/x", ssh="daytwo.invalid"),
+        ]
+
+    def fill(self) -> None:
+        self.path.parent.mkdir(parents=True)
+        fill(self.path, wal=self.wal)
+
+    def change(self) -> None:
+        with closing(sqlite3.connect(self.path)) as db:
+            db.execute("UPDATE users SET photo = NULL")
+            db.execute("DELETE FROM notes")
+            db.execute("CREATE TABLE new(a)")
+            db.commit()
+
+    def destroy(self) -> None:
+        self.path.unlink()
+
+    def content(self, service: Service) -> object:
+        assert isinstance(service, Sqlite)
+        return content(service.place.path(service.settings.path))
+
+    def leftovers(self) -> object:
+        return folders.leftovers(self.path, self.other)
+
+
+class TestSqlite(ServiceContract):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> SqliteCase:
+        return SqliteCase(tmp_path / "base")
+
+
+class RollbackCase(SqliteCase):
+    """A database with a rollback journal."""
+
+    wal = False
+
+
+class TestRollbackJournal(ServiceContract):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> SqliteCase:
+        return RollbackCase(tmp_path / "base")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    work = tmp_path / "run-work"
+    work.mkdir()
+    return Run("0123456789abcdef", work, timeout=120)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    fill(tmp_path / "data" / "app.db")
+    return tmp_path / "data" / "app.db"
+
+
+def component(path: Path) -> Component:
+    return sqlite(path.parent, path.name).components()[0]
+
+
+def test_a_missing_file_is_an_error_and_is_not_created(tmp_path: Path, run: Run) -> None:
+    with pytest.raises(SourceError, match="not there"):
+        dump_to_file(component(tmp_path / "app.db"), run, tmp_path)
+    assert not (tmp_path / "app.db").exists()
+
+
+def test_nothing_of_the_copy_stays(path: Path, run: Run, tmp_path: Path) -> None:
+    before = sorted(path.parent.iterdir())
+    dump_to_file(component(path), run, tmp_path)
+    assert list(run.work.iterdir()) == []
+    assert sorted(path.parent.iterdir()) == before
+
+
+WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+db.execute("PRAGMA journal_mode=" + sys.argv[2])
+print("ready", flush=True)
+n = 0
+while True:
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT INTO a VALUES(?, randomblob(2000))", [n])
+    db.execute("INSERT INTO b VALUES(?)", [n])
+    db.execute("COMMIT")
+    n += 1
+"""
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_database_that_is_being_written_is_copied_as_of_one_moment(tmp_path: Path, run: Run, mode: str) -> None:
+    path = tmp_path / "data" / "app.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE a(n, blob); CREATE TABLE b(n);")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, mode], stdout=subprocess.PIPE, text=True) for _ in "12"
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout and writer.stdout.readline() == "ready\n"
+        counts = []
+        for number in range(5):
+            folder = tmp_path / f"d{number}"
+            folder.mkdir()
+            source, facts = dump_to_file(component(path), run, folder)
+            assert facts.counts["a"] == facts.counts["b"], "both rows of a transaction, or none"
+            assert component(path).verify(source, run).counts == facts.counts
+            counts.append(facts.counts["a"])
+        assert counts == sorted(counts)
+        assert counts[-1] > counts[0], "the writers went on meanwhile"
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+
+
+def test_what_is_only_in_the_log_is_in_the_dump(path: Path, run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute("INSERT INTO empty VALUES('in the log')")
+        db.commit()
+        assert b"in the log" not in path.read_bytes()
+        source, _ = dump_to_file(component(path), run, tmp_path)
+    assert b"in the log" in b"".join(source.chunks())
+
+
+def test_what_a_killed_program_left_in_the_log_is_in_the_dump(path: Path, run: Run, tmp_path: Path) -> None:
+    program = (
+        "import sqlite3, os, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA wal_autocheckpoint=0');"
+        "db.execute(\"INSERT INTO empty VALUES('killed')\"); db.commit(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, path], check=False)
+    _, facts = dump_to_file(component(path), run, tmp_path)
+    assert facts.counts["empty"] == 1
+
+
+def test_f01_a_damaged_database_is_not_dumped(path: Path, run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+    data = bytearray(path.read_bytes())
+    data[3 * 4096 : 3 * 4096 + 2000] = os.urandom(2000)
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="recover"):
+        dump_to_file(component(path), run, tmp_path)
+
+
+def test_verify_finds_damage_that_the_size_does_not_show(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    file = tmp_path / "db.sqlite"
+    data = bytearray(file.read_bytes())
+    data[5 * 4096 : 5 * 4096 + 4096] = bytes(4096)
+    file.write_bytes(data)
+    damaged = source_of(file, source.record.model_copy(update={"plain": None}), tmp_path / "w")
+    for act in (component(path).verify, component(path).stage):
+        with pytest.raises(IntegrityError):
+            act(damaged, run)
+    assert folders.leftovers(path.parent) == []
+
+
+def test_verify_tells_of_broken_references(path: Path, run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO child VALUES(123456)")
+        db.commit()
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    component(path).verify(source, run)
+    assert any("1 rows refer" in warning for warning in run.warnings)
+
+
+def test_owner_and_mode_stay(path: Path, run: Run, tmp_path: Path) -> None:
+    path.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 2345)
+    before = path.stat()
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    swapped = component(path).stage(source, run).swap()
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert Path(swapped.kept).stat().st_uid == before.st_uid
+    assert Path(swapped.kept).stat().st_ino == before.st_ino
+
+
+def test_the_old_log_does_not_meet_the_new_database(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    before = content(path)
+    with closing(sqlite3.connect(path)) as app:  # it stays open, with a log
+        app.execute("PRAGMA wal_autocheckpoint=0")
+        app.execute("DELETE FROM users")
+        app.commit()
+        app.execute("BEGIN")
+        app.execute("SELECT count(*) FROM users").fetchone()  # a reader keeps the log from being emptied
+        staged = component(path).stage(source, run)
+        assert any(f"{os.getpid()} (" in warning for warning in staged.warnings), staged.warnings
+        swapped = staged.swap()
+        assert not Path(f"{path}-wal").exists() or Path(f"{path}-wal").stat().st_size == 0
+    assert content(path) == before
+    with closing(sqlite3.connect(swapped.kept)) as db:
+        assert db.execute("SELECT count(*) FROM users").fetchone() == (0,), "the kept data has what was in the log"
+    subprocess.run(swapped.drop, shell=True, check=True)
+    assert folders.leftovers(path.parent) == []
+
+
+def test_the_file_is_never_missing_during_the_swap(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    staged = component(path).stage(source, run)
+    missing = threading.Event()
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            if not path.exists():
+                missing.set()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    staged.swap()
+    stop.set()
+    thread.join()
+    assert not missing.is_set()
+
+
+class TestTables:
+    """Some tables only."""
+
+    def test_they_are_replaced_and_the_others_stay(self, path: Path, run: Run, tmp_path: Path) -> None:
+        source, _ = dump_to_file(component(path), run, tmp_path)
+        before = content(path)
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript(
+                "DELETE FROM users; DELETE FROM log; UPDATE sqlite_sequence SET seq = 5; DROP TABLE notes;"
+            )
+            db.execute("""DELETE FROM "with space'" """)
+            db.execute("INSERT INTO empty VALUES('live')")
+            db.commit()
+        only = ("users", "notes", "with space'")
+        staged = component(path).stage(source, run, only=only)
+        assert dict(staged.counts) == {"users": 990, "notes": 1, "with space'": 50}
+        swapped = staged.swap()
+        after = content(path)
+        for table in (*only, "sqlite_sequence", "log"):
+            assert after[0][table] == before[0][table], table  # type: ignore[index]
+        assert after[0]["empty"] == [(1, "live")]  # type: ignore[index]
+        assert after[1] == before[1]  # type: ignore[index]
+        with closing(sqlite3.connect(swapped.kept)) as db:
+            assert db.execute("SELECT count(*) FROM users").fetchone() == (0,)
+        assert [p.name for p in path.parent.glob("*daytwo-new*")] == []
+
+    def test_what_fails_in_the_middle_changes_nothing(self, path: Path, run: Run, tmp_path: Path) -> None:
+        source, _ = dump_to_file(component(path), run, tmp_path)
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript("DROP TABLE log; DROP INDEX by_name; CREATE TABLE by_name(a);")
+        live = content(path)
+        with pytest.raises(CommandError, match="not replaced"):
+            component(path).stage(source, run, only=("log", "users")).swap()
+        assert content(path) == live
+
+    def test_unknown_and_virtual_tables_are_refused(self, path: Path, run: Run, tmp_path: Path) -> None:
+        source, _ = dump_to_file(component(path), run, tmp_path)
+        for only in (("nope",), ("search",)):
+            with pytest.raises(UsageError):
+                component(path).stage(source, run, only=only)
+        path.unlink()
+        with pytest.raises(SourceError):
+            component(path).stage(source, run, only=("users",))
+        assert folders.leftovers(path.parent) == []
+
+    def test_extract(self, path: Path, run: Run, tmp_path: Path) -> None:
+        source, _ = dump_to_file(component(path), run, tmp_path)
+        text = b"".join(component(path).extract(source, "users", run)).decode()
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        assert rows[0] == ["id", 'na"me', "photo", "big", "x"]
+        assert rows[1][1] == "n0'\n\"ü"
+        assert len(rows) == 991
+        sql = b"".join(component(path).extract(source, "users.sql", run)).decode()
+        with closing(sqlite3.connect(":memory:")) as db, closing(sqlite3.connect(path)) as live:
+            db.executescript(sql)
+            query = "SELECT * FROM users ORDER BY id"
+            assert db.execute(query).fetchall() == live.execute(query).fetchall()
+        with pytest.raises(UsageError):
+            list(component(path).extract(source, "nope", run))
+
+
+def test_an_extension_that_is_not_here_is_told_of(path: Path, run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.create_collation("BYSIZE", lambda a, b: (a > b) - (a < b))
+        db.executescript(
+            "CREATE TABLE odd(a TEXT COLLATE BYSIZE); CREATE INDEX odd_a ON odd(a); INSERT INTO odd VALUES('x')"
+        )
+    _, facts = dump_to_file(component(path), run, tmp_path)
+    assert facts.counts["odd"] == 1
+    assert "BYSIZE" in facts.warnings[0]
+
+
+def test_sweep_removes_what_a_dead_run_staged(path: Path, run: Run) -> None:
+    staged = path.with_name(path.name + ".daytwo-new-89abcdef")
+    shutil.copy(path, staged)
+    assert len(component(path).sweep("89abcdef01234567", run)) == 1
+    assert not staged.exists()
+    assert component(path).sweep("89abcdef01234567", run) == ()
+
+
+def test_f05_too_little_disk_is_an_obstacle(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    assert source.record.plain
+    huge = source.record.model_copy(update={"plain": source.record.plain.model_copy(update={"size": 1 << 60})})
+    assert "make room" in component(path).obstacles(huge, run)[0]
+
+
+def test_paths_elsewhere_are_absolute() -> None:
+    with pytest.raises(ValueError, match="absolute"):
+        SqliteSettings.model_validate({"kind": "sqlite", "path": "app.db", "container": "app"})
