@@ -10,12 +10,13 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
+from typing import Any
 
-import click
+import typer.main
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from daytwo.cli.main import SECTIONS, daytwo
+from daytwo.cli.main import SECTIONS, program
 from daytwo.config.models import Backup, Config, Hook, Keep, Ping, Recovery
 from daytwo.core.errors import ExitCode
 from daytwo.core.registry import kinds, repository_class, service_class
@@ -38,32 +39,26 @@ def pages() -> dict[str, str]:
 
 def _commands() -> str:
     out = ["# Commands\n", "Every command takes `--help`. Those that print facts take `--json`.\n"]
-    context = click.Context(daytwo, info_name="daytwo")
+    whole: Any = typer.main.get_command(program())
     for title, section in SECTIONS.items():
         out.append(f"## {title}\n")
         for name in section:
-            command = daytwo.get_command(context, name)
-            assert command is not None
-            out += _help(command, click.Context(command, info_name=name, parent=context))
+            out += _help(whole.commands[name], f"daytwo {name}")
     return "\n".join(out)
 
 
-def _help(command: click.Command, context: click.Context) -> Iterator[str]:
-    path = context.command_path
+def _help(command: Any, path: str) -> Iterator[str]:
+    context = command.context_class(command, info_name=path, max_content_width=100, terminal_width=100)
     yield f"### {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            yield from _help(child, click.Context(child, info_name=name, parent=context))
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _help(child, f"{path} {name}")
 
 
 def _configuration() -> str:
     out = ["# Configuration\n", "One file, `daytwo.yaml`. `daytwo config schema` prints the same as a JSON Schema.\n"]
-    titles = {
-        "The file": Config, "backups": Backup, "backups: keep": Keep, "backups: hooks (before, after, on_failure)": Hook,
-        "backups: ping": Ping, "recovery": Recovery, "Secrets": SecretRef,
-    }  # fmt: skip
+    hooks = "backups: hooks (before, after, on_failure)"
+    titles = {"The file": Config, "backups": Backup, "backups: keep": Keep, hooks: Hook, "backups: ping": Ping}
+    titles |= {"recovery": Recovery, "Secrets": SecretRef}
     for title, model in titles.items():
         out += [f"## {title}\n", f"{_doc(model)}\n", _settings(model)]
     out.append("The settings of each kind of service are in [services](services.md), of repositories in "

@@ -15,9 +15,9 @@ from daytwo.core.errors import BusyError, DaytwoError, UsageError
 from daytwo.core.manifest import Mark, MarkKind, Snapshot
 from daytwo.core.owner import Owner, hold
 from daytwo.core.registry import repository_class, service_class
-from daytwo.core.repository import Repository
+from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
-from daytwo.core.service import Service
+from daytwo.core.service import AnyService
 from daytwo.protect.workbench import Workbench
 from daytwo.store import StateUrl, open_database
 
@@ -96,12 +96,12 @@ class App:
             )
         return self._bench
 
-    def services(self) -> dict[str, Service]:
+    def services(self) -> dict[str, AnyService]:
         """The services, made from their settings."""
         place = self.config.place
         return {name: service_class(one.kind)(name, one, place) for name, one in self.config.services.items()}
 
-    def repositories(self) -> dict[str, Repository]:
+    def repositories(self) -> dict[str, AnyRepository]:
         """The repositories, made from their settings."""
         place = self.config.place
         return {name: repository_class(one.kind)(name, one, place) for name, one in self.config.repositories.items()}

@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
+import typer.main
 from pydantic import BaseModel
 from scripts import reference
 
-from daytwo.cli.main import SECTIONS, daytwo
+from daytwo.cli.main import COMMANDS, SECTIONS, program
 from daytwo.config import models
 from daytwo.core.registry import kinds, repository_class, service_class
 
@@ -31,7 +32,7 @@ def test_every_setting_is_documented(model: type[BaseModel]) -> None:
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.kind)
-def test_every_plugin_has_a_summary_and_a_how_to(plugin: type) -> None:
+def test_every_plugin_has_a_summary_and_a_how_to(plugin: Any) -> None:
     assert plugin.summary.strip().endswith(".")
     page = (ROOT / "docs" / "how-to" / "back-up.md").read_text(encoding="utf-8")
     stores = (ROOT / "docs" / "how-to" / "choose-repositories.md").read_text(encoding="utf-8")
@@ -39,27 +40,19 @@ def test_every_plugin_has_a_summary_and_a_how_to(plugin: type) -> None:
 
 
 def test_every_command_says_what_it_does_and_each_option_what_it_means() -> None:
-    context = click.Context(daytwo, info_name="daytwo")
+    whole: Any = typer.main.get_command(program())
+    assert set(whole.commands) == set(COMMANDS)
     for section in SECTIONS.values():
         for name, summary in section.items():
-            command = daytwo.get_command(context, name)
-            assert command is not None
             assert summary.endswith(".")
-            for one in _all(command, context):
-                assert one.help or one.short_help, one.name
+            for one in _all(whole.commands[name]):
+                assert one.help, one.name
                 for parameter in one.params:
-                    if isinstance(parameter, click.Option):
-                        assert parameter.help, f"{one.name} {parameter.name}"
+                    assert getattr(parameter, "help", "") or parameter.param_type_name == "argument", parameter.name
 
 
-def _all(command: click.Command, context: click.Context) -> list[click.Command]:
-    found = [command]
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            found += _all(child, context)
-    return found
+def _all(command: Any) -> list[Any]:
+    return [command, *(one for child in getattr(command, "commands", {}).values() for one in _all(child))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

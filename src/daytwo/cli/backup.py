@@ -1,6 +1,6 @@
 """`daytwo backup`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from daytwo.cli.output import line, print_json, size, took, when
 from daytwo.cli.session import seconds, session
 from daytwo.core.errors import ExitCode
 from daytwo.ledger.runs import Outcome
+
+if TYPE_CHECKING:
+    from daytwo.protect.backup import BackupResult
 
 backup = make("Make a snapshot now.")
 
@@ -54,7 +57,7 @@ def run(
     raise typer.Exit(ExitCode.PARTIAL if result.outcome is Outcome.PARTIAL else ExitCode.OK)
 
 
-def _tell(result: "BackupResult") -> None:  # noqa: F821 - imported where it is used, to keep the start fast
+def _tell(result: "BackupResult") -> None:
     parts = len(result.components)
     word = "stored in part" if result.failures else "stored and read back"
     line(f"Snapshot {result.snapshot} {word}: {size(result.size)} in {parts} components, {took(result.seconds)}")

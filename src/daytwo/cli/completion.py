@@ -22,6 +22,7 @@ class Shell(StrEnum):
 @completion.command()
 def run(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
     """Print the completion script for your shell. For bash: `eval "$(daytwo completion bash)"` in ~/.bashrc."""
-    from typer.completion import get_completion_script
+    import typer.completion
 
-    line(get_completion_script(prog_name="daytwo", complete_var="_DAYTWO_COMPLETE", shell=str(shell)))
+    script = typer.completion.get_completion_script  # type: ignore[attr-defined]  # there, but not in its __all__
+    line(script(prog_name="daytwo", complete_var="_DAYTWO_COMPLETE", shell=str(shell)))

@@ -1,6 +1,7 @@
 """`daytwo extract`."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -55,18 +56,15 @@ def run(
     line(f"{target}: {size(written)} out of snapshot {chosen.id} ({record.name})")
 
 
-def _write(target: Path, chunks: object) -> None:
+def _write(target: Path, chunks: Iterable[bytes]) -> int:
     """Write beside and rename, so that a failure leaves no half file.
 
     Raises:
         UsageError: the file is there already.
     """
-    from collections.abc import Iterable
-
     if target.exists():
         raise UsageError(f"{target} is there already", hint="Choose another name with --output")
     part, written = target.with_name(f".{target.name}.part"), 0
-    assert isinstance(chunks, Iterable)
     try:
         with part.open("xb") as out:
             for chunk in chunks:

@@ -117,7 +117,8 @@ def _describe(app: App, plan: RestorePlan, snapshot: Snapshot, run: Run) -> list
 
 def _show(app: App, plan: RestorePlan, snapshot: Snapshot, shown: list[dict[str, str]]) -> None:
     line(
-        f"Restore of snapshot {snapshot.id}, taken {when(snapshot.at)} ({size(snapshot.manifest.size)}, {snapshot.level}),"
+        f"Restore of snapshot {snapshot.id}, taken {when(snapshot.at)}"
+        f" ({size(snapshot.manifest.size)}, {snapshot.level}),"
     )
     line(f"from {snapshot.repository}, to {app.config.app} ({app.config.environment}):")
     for one in shown:

@@ -106,14 +106,15 @@ def _copies(parts: Parts) -> None:
 
 def _passwords_in_addresses(parts: Parts) -> None:
     told = {problem.path for problem in parts.problems}
-    for section in ("services", "repositories"):
-        for name in parts.names(section):
-            for path, text in _texts(parts.document.data[section][name], (section, name)):
-                if path not in told and _PASSWORD_IN_URL.search(text):
-                    parts.problem(
-                        "an address with a password in it does not belong in this file: leave the password out and "
-                        "refer to it with {env: NAME}, {file: PATH} or {command: [..]}", *path,
-                    )  # fmt: skip
+    data = parts.document.data
+    for section in ("services", "repositories", "state"):
+        for path, text in _texts(data.get(section), (section,)):
+            if path not in told and _PASSWORD_IN_URL.search(text):
+                parts.problem(
+                    "an address with a password in it does not belong in this file: leave the password out and "
+                    "refer to it with {env: NAME}, {file: PATH} or {command: [..]}",
+                    *path,
+                )
 
 
 def _backup_names(parts: Parts, name: str, components: Mapping[str, tuple[Component, ...] | None]) -> None:

@@ -6,7 +6,7 @@ only when it is complete, and it was read back before it became visible.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -147,7 +147,7 @@ class Repository(ABC, Generic[R]):
         value: str | None = getattr(self.settings, "copy_of", None)
         return value
 
-    def copy(self, source: "Repository[RepositorySettings]", snapshot: Snapshot, run: Run) -> Manifest:
+    def copy(self, source: "Repository[Any]", snapshot: Snapshot, run: Run) -> Manifest:
         """Take over a published snapshot of the repository this one copies, and read the copy back.
 
         Raises:
@@ -180,3 +180,7 @@ class Repository(ABC, Generic[R]):
         if ref is None:
             return None
         return resolve(ref, where=f"repositories.{self.name}.{setting}", base=self.place.folder)
+
+
+AnyRepository = Repository[Any]
+"""A repository whatever its settings are."""

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -303,3 +303,7 @@ class Service(ABC, Generic[S]):
         if ref is None:
             return None
         return resolve(ref, where=f"services.{self.name}.{setting}", base=self.place.folder)
+
+
+AnyService = Service[Any]
+"""A service whatever its settings are."""

@@ -56,7 +56,7 @@ services:
     database: {database}
     password: {{file: db-password}}
     bin: {bin}
-  exports:  {{kind: files, path: app/data/exports.sqlite}}
+  exports:  {{kind: sqlite, path: app/data/exports.sqlite}}
   uploads:  {{kind: files, path: app/uploads}}
   settings: {{kind: env, paths: [app/settings.env], secret: true}}
 

@@ -36,6 +36,11 @@ class LeftOut:
     why: str = ""
     holder: str = ""
 
+    @property
+    def reason(self) -> str:
+        """Why it is left out, in words."""
+        return f"the backup of {self.holder} holds its data" if self.holder else self.why
+
 
 @dataclass(frozen=True)
 class Findings:

@@ -45,8 +45,7 @@ def _services(findings: Findings) -> list[str]:
     if findings.left_out:
         lines += ["", "  # Left out:"]
         for one in findings.left_out:
-            why = f"the backup of {one.holder} holds its data" if one.holder else one.why
-            lines += _comment(f"- {one.what}: {why}", "  ", "  ")
+            lines += _comment(f"- {one.what}: {one.reason}", "  ", "  ")
     if findings.web:
         lines += ["", "  # Web services, which daytwo will watch one day:"]
         lines += [line for one in findings.web for line in _comment(f"- {one}", "  ", "  ")]

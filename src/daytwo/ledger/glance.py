@@ -1,4 +1,4 @@
-"""A quick look at the state, for `daytwo status`: no migrations, no locks, and on SQLite nothing but the standard library."""
+"""A quick look at the state, for `daytwo status`: no migrations, no locks, on SQLite only the standard library."""
 
 import contextlib
 import sqlite3
@@ -73,18 +73,28 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
             f"the state {url.file} cannot be read: {error}", hint="Check the file and its rights"
         ) from None
     return Glance(
-        tuple(SeenRun(*row[:4], _time(row[4]), _time(row[5]) if row[5] else None, *row[6:]) for row in runs),
-        tuple(SeenSnapshot(*row[:3], _time(row[3]), *row[4:6], bool(row[6])) for row in snapshots),
+        tuple(_run(*row) for row in runs),
+        tuple(_snapshot(*row) for row in snapshots),
     )
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _run(  # the order of _RUNS
+    id: str, kind: str, subject: str, owner: str, begun: str, ended: str | None, outcome: str, summary: str
+) -> SeenRun:
+    end = datetime.fromisoformat(ended) if ended else None
+    return SeenRun(id, kind, subject, owner, datetime.fromisoformat(begun), end, outcome, summary)
+
+
+def _snapshot(  # the order of _SNAPSHOTS
+    id: str, repository: str, backup: str, at: str, size: int, level: str, safety: bool | int
+) -> SeenSnapshot:
+    return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety))
 
 
 def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
     with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
-        return tuple(connection.execute(query.format("?"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))  # type: ignore[return-value]
+        runs, snapshots = (connection.execute(query.format("?"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
+        return runs, snapshots
 
 
 def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -92,7 +102,8 @@ def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], 
 
     try:
         with psycopg.connect(url.text, connect_timeout=5) as connection:
-            return tuple(connection.execute(query.format("%s"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))  # type: ignore[return-value]
+            runs, snapshots = (connection.execute(query.format("%s"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
+        return runs, snapshots
     except psycopg.errors.UndefinedTable:
         return (), ()
     except psycopg.Error as error:

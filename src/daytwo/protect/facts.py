@@ -5,19 +5,19 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from daytwo.core.manifest import Manifest, Snapshot
-from daytwo.core.repository import Repository
+from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Run
 from daytwo.protect.workbench import Workbench
 from daytwo.store.tables import snapshots as table
 
 
-def latest_manifest(repository: Repository, backup: str, run: Run) -> Manifest | None:
+def latest_manifest(repository: AnyRepository, backup: str, run: Run) -> Manifest | None:
     """The newest snapshot of a backup in a repository."""
     found = [one.manifest for one in repository.snapshots(run) if one.manifest.backup == backup]
     return found[-1] if found else None
 
 
-def missing_copies(copy: Repository, source: Repository, backup: str, run: Run) -> list[Snapshot]:
+def missing_copies(copy: AnyRepository, source: AnyRepository, backup: str, run: Run) -> list[Snapshot]:
     """What a copy lacks of its source's newest snapshots, oldest first.
 
     Snapshots older than the newest one the copy has are not missing: its own retention may have removed them.

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from daytwo.core.errors import UsageError
 from daytwo.core.registry import service_class
-from daytwo.core.service import Service
+from daytwo.core.service import AnyService
 from daytwo.protect.workbench import Workbench
 
 
@@ -29,7 +29,7 @@ def parse_into(options: list[str]) -> dict[str, dict[str, str]]:
     return into
 
 
-def services_into(bench: Workbench, into: Mapping[str, Mapping[str, str]]) -> dict[str, Service]:
+def services_into(bench: Workbench, into: Mapping[str, Mapping[str, str]]) -> dict[str, AnyService]:
     """The app's services, with the settings of some of them changed.
 
     Args:

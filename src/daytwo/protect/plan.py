@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from daytwo.config import Config
 from daytwo.core.errors import UsageError
-from daytwo.core.repository import Repository
-from daytwo.core.service import Component, Phase, Service
+from daytwo.core.repository import AnyRepository
+from daytwo.core.service import AnyService, Component, Phase
 
 
 class _Model(BaseModel):
@@ -64,8 +64,8 @@ class BackupPlan(_Model):
 
 def make_plan(
     config: Config,
-    services: dict[str, Service],
-    repositories: dict[str, Repository],
+    services: dict[str, AnyService],
+    repositories: dict[str, AnyRepository],
     backup: str,
     now: datetime,
     *,
@@ -113,7 +113,7 @@ def make_plan(
     )
 
 
-def _known(names: Sequence[str], there: dict[str, Service] | dict[str, Repository], noun: str) -> tuple[str, ...]:
+def _known(names: Sequence[str], there: dict[str, AnyService] | dict[str, AnyRepository], noun: str) -> tuple[str, ...]:
     for name in names:
         if name not in there:
             raise UsageError(f"there is no {noun} {name}", hint=f"There are: {', '.join(there)}")

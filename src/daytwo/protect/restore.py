@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from daytwo.core.errors import DaytwoError, IntegrityError, RefusedError, UsageError
 from daytwo.core.manifest import ComponentRecord, Identity, Level, Snapshot
 from daytwo.core.run import Run
-from daytwo.core.service import Component, Service, Staged, Swapped
+from daytwo.core.service import AnyService, Component, Staged, Swapped
 from daytwo.engine import OnInterruption, Steps, workflow
 from daytwo.ledger.runs import Outcome
 from daytwo.protect.places import services_into
@@ -125,7 +125,7 @@ def choose(
 
 def make_plan(
     snapshot: Snapshot,
-    services: Mapping[str, Service],
+    services: Mapping[str, AnyService],
     *,
     only_services: Sequence[str] = (),
     only: Sequence[str] = (),
@@ -175,7 +175,7 @@ def places(bench: Workbench, plan: RestorePlan, snapshot: Snapshot, run: Run) ->
     return {name: (records[name].source, parts[name].identity(run)) for name in plan.components}
 
 
-def _components(services: Mapping[str, Service]) -> dict[str, Component]:
+def _components(services: Mapping[str, AnyService]) -> dict[str, Component]:
     return {part.name: part for service in services.values() for part in service.components()}
 
 

@@ -4,7 +4,7 @@
 what was dumped. What is found is marked on the snapshot in its repository.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from daytwo.core.crypt import decrypting
@@ -56,7 +56,7 @@ def source_of(
         )
     work = run.work / snapshot.id
 
-    def opener():  # type: ignore[no-untyped-def]
+    def opener() -> Iterator[bytes]:
         stored = repository.open(snapshot, record.stored_name, run, identities)
         return decrypting(stored, identities) if record.secret else stored
 

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from daytwo.config import Config
 from daytwo.core.errors import UsageError
 from daytwo.core.owner import Owner, is_dead_for_sure
-from daytwo.core.repository import Repository
+from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
-from daytwo.core.service import Component, Service
+from daytwo.core.service import AnyService, Component
 from daytwo.core.target import Target
 from daytwo.ledger.locks import Lock, Locks
 from daytwo.ledger.runs import Runs
@@ -36,8 +36,8 @@ class Workbench:
     """
 
     config: Config
-    services: Mapping[str, Service]
-    repositories: Mapping[str, Repository]
+    services: Mapping[str, AnyService]
+    repositories: Mapping[str, AnyRepository]
     database: Database
     owner: Owner
     actor: str
@@ -76,7 +76,7 @@ class Workbench:
                     return component
         return None
 
-    def repository(self, name: str) -> Repository:
+    def repository(self, name: str) -> AnyRepository:
         """A repository by name.
 
         Raises:

@@ -3,12 +3,12 @@
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +51,12 @@ def processes(folder: Path) -> list[str]:
             if words and mark in b"\0".join((words, (entry / "environ").read_bytes(), where + b"/")):
                 found.append(words.replace(b"\0", b" ").decode())
     return found
+
+
+def cpu_seconds() -> float:
+    """What all ended children have used; unlike the wall clock it knows nothing of what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def nothing_is_left(parent: Path) -> bool:
@@ -105,12 +111,12 @@ def test_it_ends_well_and_leaves_nothing(parent: Path, who: str) -> None:
         require_root("running the demo as another user")
         user = server_user("nobody")
         parent.chmod(0o777)
-    begun = time.monotonic()
+    before = cpu_seconds()
     with started(parent, user) as process:
         said, complaint = process.communicate(timeout=200)
     assert process.returncode == 0, said + complaint
     assert complaint == ""
-    assert time.monotonic() - begun < 60
+    assert cpu_seconds() - before < 40, "a minute on a slow machine is what the README promises"
     assert nothing_is_left(parent)
 
     assert "All equal: 45,003 rows and 8 files." in said
@@ -126,7 +132,7 @@ def test_it_ends_well_and_leaves_nothing(parent: Path, who: str) -> None:
     assert said.rstrip().endswith("next: daytwo init     (in the folder of your own compose file)")
     assert "\033" not in said
     assert "AGE-SECRET-KEY" not in said
-    too_long = [line for line in said.splitlines() if len(line) > 80 and "/bin'" not in line]
+    too_long = [line for line in said.splitlines() if len(line) > 80 and "/daytwo-demo-" not in line]
     assert too_long == []
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -47,8 +48,14 @@ def body(steps: Steps[Context], argument: str) -> str:
 
     def record(connection: sa.Connection) -> int:
         context.did("record")
-        values = {"name": steps.run_id, "owner": "o", "run": steps.run_id, "what": argument, "since": sa.func.now()}
-        connection.execute(sa.insert(locks).values(**(values | {"since": _epoch()})))
+        values = {
+            "name": steps.run_id,
+            "owner": "o",
+            "run": steps.run_id,
+            "what": argument,
+            "since": datetime.fromtimestamp(0, UTC),
+        }
+        connection.execute(sa.insert(locks).values(**values))
         return 1
 
     count = steps.transaction("record", record)
@@ -59,12 +66,6 @@ def body(steps: Steps[Context], argument: str) -> str:
 
 def _refuse() -> None:
     raise RefusedError("the guard said no", where="here", hint="Do that")
-
-
-def _epoch():
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(0, UTC)
 
 
 goes_on = workflow("goes on", OnInterruption.RESUME)(body)

@@ -45,7 +45,7 @@ def the_next_run_finds_all_well(shop: Shop, complete: bool) -> None:
 @pytest.mark.parametrize("moment", [f"{step}:{m}" for step in STEPS for m in ("begin", "end")])
 def test_killed_at_a_step_boundary(shop: Shop, moment: str) -> None:
     shop.daytwo("backup", death=moment, code=-9)
-    step, when = moment.split(":")
+    step = moment.split(":", maxsplit=1)[0]
     published = step not in BEFORE_PUBLISH and moment != "publish:begin"
     if moment == "end:end":
         # The record and its checkpoint are committed: the run has ended, there is nothing to report.

@@ -21,7 +21,7 @@ class ResticCase(RepositoryCase):
     """A restic repository, looked at with restic itself."""
 
     kind = "restic"
-    secrets = (PASSWORD,)
+    secrets: tuple[str, ...] = (PASSWORD,)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -27,7 +27,7 @@ from daytwo.core.errors import (
     SourceError,
 )
 from daytwo.core.process import CHUNK
-from daytwo.core.run import Run
+from daytwo.core.run import Progress, Run
 from daytwo.core.service import DumpFacts, Tree
 from daytwo.repositories.restic import ResticRepository
 from tests.contract.repositories import Bytes, content, ids, manifest_of, noise, record_of, store
@@ -223,12 +223,13 @@ def test_f14_a_file_that_vanishes_meanwhile_is_a_warning(
     (source / "zz").write_text("gone soon")
     seen = threading.Event()
 
-    def watch() -> None:
-        (source / "zz").unlink()
-        seen.set()
+    def watch(_: Progress) -> None:
+        if not seen.is_set():
+            seen.set()
+            (source / "zz").unlink()
 
     # restic lists the folder, then reads file after file: at its first word of progress the last is still to come.
-    impatient = Run(run.id, run.work, timeout=120, on_progress=lambda progress: seen.is_set() or watch())
+    impatient = Run(run.id, run.work, timeout=120, on_progress=watch)
     put_tree(repository, Folder(source), impatient)
     [snapshot] = repository.snapshots(run)
     assert snapshot.manifest.components[0].warnings == (f"{source}/zz vanished while it was read",)

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,29 +106,23 @@ class RedisCase(ServiceCase):
         return found | {"functions": server.run("--no-raw", "function", "list", "withcode")}
 
     def leftovers(self) -> object:
-        folders = [path.name for room in (self.live.data, Path("/tmp"), Path("/var/tmp"))
-                   for path in room.glob("daytwo-redis-fedc*")]  # fmt: skip
-        kept = sorted(path.name for path in self.live.data.glob("*before*"))
-        return folders, kept, sorted(scratch_servers()), self.state()
+        names = sorted(path.name for what in ("daytwo*", "*before*") for path in self.live.data.glob(what))
+        return names, sorted(self.scratch_servers()), self.state()
+
+    def scratch_servers(self) -> Iterator[str]:
+        """The tags of the scratch servers that this case's restores have running."""
+        mine = f"{self.variable}=".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                variables = (folder / "environ").read_bytes().split(b"\0")
+                if b"redis-server" in (folder / "cmdline").read_bytes() and any(v.startswith(mine) for v in variables):
+                    yield from (v.decode() for v in variables if v.startswith(b"DAYTWO_RUN="))
 
     def state(self) -> tuple[str, ...]:
         """What a restore changes for a moment."""
         lines = self.run("info", "replication").splitlines()
         role = next(line for line in lines if line.startswith("role:")).strip()
         return role, self.run("config", "get", "masterauth"), self.run("config", "get", "masteruser")
-
-
-def scratch_servers() -> Iterator[str]:
-    """The tags of the scratch servers that run now."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"redis-server" not in (folder / "cmdline").read_bytes():
-                continue
-            for line in (folder / "environ").read_bytes().split(b"\0"):
-                if line.startswith((b"DAYTWO_RUN=fedcba9876543210.", b"DAYTWO_RUN=0123456789abcdef.")):
-                    yield line.decode()
-        except OSError:
-            continue
 
 
 def two_servers(stack: ExitStack, settings: dict[str, str] | None = None) -> RedisCase:

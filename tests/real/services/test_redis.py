@@ -26,9 +26,8 @@ from daytwo.services.redis.crc64 import Crc64
 from daytwo.services.redis.dump import RdbDump, dumping
 from daytwo.services.redis.scratch import Scratch
 from tests.contract.services import ServiceContract, dump_to_file, source_of
-from tests.parts.process import new_folder, server_user, wait_until
-from tests.parts.redis import redis
-from tests.real.services.redis_case import QUICK, RedisCase, scratch_servers, two_servers
+from tests.parts.process import answers, free_port, wait_until
+from tests.real.services.redis_case import RedisCase, two_servers
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def case(servers: RedisCase) -> Iterator[RedisCase]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run("fedcba9876543210", tmp_path / "work", timeout=60)
+    return Run(secrets.token_hex(8), tmp_path / "work", timeout=60)
 
 
 class TestContract(ServiceContract):
@@ -362,10 +361,10 @@ def test_a_dead_run_is_swept(case: RedisCase, run: Run, tmp_path: Path) -> None:
     source, _ = dump_to_file(one(case), run, tmp_path)
     left = case.leftovers()
     one(case).stage(source, run)
-    assert list(scratch_servers())
+    assert list(case.scratch_servers())
     (case.live.data / restore.folder_name(run.id)).mkdir()
     assert reap(LOCAL, run.id) == 1
-    assert one(case).sweep(run.id, run) == (f"folder {case.live.data}/daytwo-redis-fedcba98",)
+    assert one(case).sweep(run.id, run) == (f"folder {case.live.data}/{restore.folder_name(run.id)}",)
     assert one(case).sweep(run.id, run) == ()
     wait_until(lambda: case.leftovers() == left, what="nothing is left", seconds=5)
 
@@ -383,15 +382,17 @@ def test_restored_data_survives_a_kill_of_the_server(settings: dict[str, str], r
         source, _ = dump_to_file(one(case), run, tmp_path)
         case.change()
         one(case).stage(source, run).swap()
-        user = server_user("redis")
-        copied = new_folder(user)
-        stack.callback(shutil.rmtree, copied)
-        shutil.copytree(case.live.data, copied, dirs_exist_ok=True)  # what a crash now would leave on the disk
-        if user:
-            for path in copied.rglob("*"):
-                os.chown(path, user.uid, user.gid)
-        again = stack.enter_context(redis(password=True, settings=QUICK | settings | {"dir": str(copied)}))
-        assert case.content_of(again) == before
+        copied = tmp_path / "after-a-crash"
+        shutil.copytree(case.live.data, copied)  # what a crash now would leave on the disk
+        again = dataclasses.replace(case.live, port=free_port(), password=None, data=copied)
+        options = ("--port", str(again.port), "--dir", str(copied), "--appendonly", settings.get("appendonly", "no"))
+        started = subprocess.Popen(["redis-server", *options, "--save", ""], stdout=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: answers(again.port), what="it has started again")
+            assert case.content_of(again) == before
+        finally:
+            started.kill()
+            started.wait()
 
 
 def fill_big(case: RedisCase) -> None:
