@@ -38,7 +38,7 @@ def run(
             {
                 "path": path,
                 "services": [one.name for one in planned.findings.services],
-                "left_out": [vars(one) for one in planned.findings.left_out],
+                "left_out": [{"what": one.what, "why": one.reason} for one in planned.findings.left_out],
                 "warnings": planned.warnings,
                 "recipient": planned.key.recipient,
                 "recovery_key": planned.key.secret.reveal(),
@@ -49,7 +49,7 @@ def run(
     for service in planned.findings.services:
         line(f"  {service.name:<16} {service.settings['kind']:<9} {service.comment}")
     for left in planned.findings.left_out:
-        line(f"  left out: {left.what}{f' ({left.why})' if left.why else ''}")
+        line(f"  left out: {left.what}: {left.reason}")
     for warning in planned.warnings:
         line(f"  LOOK AT: {warning}")
     line()

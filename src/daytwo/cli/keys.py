@@ -15,15 +15,15 @@ keys = make("Make a recovery key; prove that one opens the latest snapshot.")
 @keys.command()
 def new(config: ConfigOption = None) -> None:
     """Make a recovery key, show it once, and add its recipient to the configuration."""
-    from daytwo.config import load
+    from daytwo.config import find
     from daytwo.core.crypt import new_key
     from daytwo.init import add_recipient
 
-    loaded = load(config)
+    path = config or find()  # not loaded: without a recipient it may not be right yet
     key = new_key()
-    add_recipient(loaded.path, key.recipient)
+    add_recipient(path, key.recipient)
     show_once(key.secret.reveal(), key.recipient)
-    line(f"The recipient was added to {loaded.path}; snapshots from now on open with this key.")
+    line(f"The recipient was added to {path}; snapshots from now on open with this key.")
 
 
 @keys.command()

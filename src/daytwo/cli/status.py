@@ -13,12 +13,12 @@ status = make("Is everything protected? What ran last, what is due.")
 @status.command()
 def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
-    from daytwo.config import load
+    from daytwo.config import glimpse
     from daytwo.ledger.glance import glance
     from daytwo.protect.status import Health, assess
     from daytwo.store.url import StateUrl
 
-    loaded = load(config)
+    loaded = glimpse(config)
     now = datetime.now(UTC)
     seen = glance(StateUrl.of(loaded), loaded.app, loaded.environment)
     stands = assess(loaded.backups, loaded.timezone, seen, now)

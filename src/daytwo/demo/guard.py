@@ -4,6 +4,7 @@ Run as a script of its own (standard library only): `guard.py PARENT SIGNAL UID:
 PostgreSQL refuses to run as root; and a demo that is killed, even by SIGKILL, must not leave a server behind.
 """
 
+import ctypes
 import os
 import sys
 
@@ -29,7 +30,7 @@ def main(parent: int, number: int, user: str, folder: str, argv: list[str]) -> N
         os.setuid(uid)
     if sys.platform == "linux":
         # After setuid, which clears it; then look whether the parent ended before it was set.
-        pass
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:
             sys.exit(1)
     os.execvp(argv[0], argv)  # noqa: S606 - an argv list, no shell

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from daytwo.core.command import command
-from daytwo.core.errors import DaytwoError
-from daytwo.core.process import capture, reap
+from daytwo.core.errors import DaytwoError, MissingToolError
+from daytwo.core.process import reap
 from daytwo.core.run import Run
-from daytwo.core.service import Service
-from daytwo.core.target import Container, Ssh
-from daytwo.services.postgres import PostgresService
+from daytwo.core.service import Place, Service
+from daytwo.core.target import LOCAL, Container, Ssh, Target
+from daytwo.services.postgres import PostgresService, reading
+from daytwo.services.postgres.clients import Client, find_clients
 from daytwo.services.postgres.settings import PostgresSettings
 from tests.contract.services import ServiceContract, dump_to_file
 from tests.parts.docker import DockerEngine
@@ -110,8 +111,6 @@ def container_case(server: InContainer, folder: Path) -> ContainerCase:
     case.database = f"Pg {secrets.token_hex(6)}"
     case.other = f"{case.database} elsewhere"
     case.secrets = ()
-    from daytwo.core.service import Place
-
     case.place = Place(folder, "app", "test")
     return case
 
@@ -211,23 +210,17 @@ def test_verify_uses_the_container_where_there_are_no_tools_here(
     with pytest.raises(DaytwoError, match="cannot read a dump of pg_dump 99"):
         component.verify(source, run)
     source.record = newer.model_copy(update={"tools": dict(facts.tools)})
-    import daytwo.services.postgres.reading as reading
-
-    here = capture(Container(in_container.inner.container), command("hostname"), run).text
-    assert here
-
-    real = reading.find_clients
     asked = []
 
-    def only_there(place, run, **rest):
+    def nothing_here(place: Target, run: Run, *, bin: Path | None = None) -> tuple[Client, ...]:
         asked.append(place)
         if place.is_local:
-            raise reading.MissingToolError("none here")
-        return real(place, run, **rest)
+            raise MissingToolError("none here")
+        return find_clients(place, run, bin=bin)
 
-    monkeypatch.setattr(reading, "find_clients", only_there)
+    monkeypatch.setattr(reading, "find_clients", nothing_here)
     assert component.verify(source, run).contents == facts.contents
-    assert [str(place) for place in asked] == ["this host", f"container {in_container.inner.container}"]
+    assert asked == [LOCAL, Container(in_container.inner.container)]
 
 
 def test_globals_and_tables_in_a_container(in_container: ContainerCase, run: Run, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Access:
             UnreachableError, CommandError: see `translated`.
         """
         text = self.execute(client, sql, run, database=database)
-        return [json.loads(line) for line in text.splitlines() if line.startswith("[")]
+        return [json.loads(line) for line in text.split("\n") if line.startswith("[")]
 
     def execute(self, client: Client, sql: str, run: Run, *, database: str | None = None) -> str:
         """Run SQL, stopping at the first error, and return what it prints."""
@@ -145,4 +145,4 @@ def translated(error: CommandError, access: Access, database: str) -> DaytwoErro
 
 def _reason(text: str) -> str:
     last = text.rpartition("FATAL:" if "FATAL:" in text else "failed: ")[2].strip()
-    return last.splitlines()[0] if last else text
+    return last.split("\n")[0] if last else text

@@ -44,7 +44,7 @@ class Entry:
 
 def parse_listing(listing: str) -> tuple[Entry, ...]:
     """The entries of what `pg_restore --list` prints."""
-    found = (_ENTRY.fullmatch(line) for line in listing.splitlines())
+    found = (_ENTRY.fullmatch(line) for line in listing.split("\n"))
     return tuple(Entry(m.group(), int(m["class"]), int(m["oid"]), m["text"]) for m in found if m)
 
 

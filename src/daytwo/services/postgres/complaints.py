@@ -62,7 +62,7 @@ class Complaint:
 
     def __str__(self) -> str:
         what = self.text.removeprefix(_QUERY).removeprefix("ERROR:").strip()
-        first = self.command.splitlines()[0] if self.command else ""
+        first = self.command.split("\n")[0] if self.command else ""
         return f"{what} ({first[:120]})" if first else what
 
 

@@ -87,7 +87,7 @@ class DatabaseDump(Dump):
 
 def warnings_in(stderr: str) -> list[str]:
     """The warnings among what `pg_dump` said, such as circular foreign keys."""
-    return [line.split("warning: ", 1)[1] for line in stderr.splitlines() if "warning: " in line]
+    return [line.split("warning: ", 1)[1] for line in stderr.split("\n") if "warning: " in line]
 
 
 @contextmanager

@@ -64,5 +64,5 @@ def statements(script: str) -> list[str]:
 
 def _without_psql_commands(script: str) -> str:
     return "\n".join(
-        line for line in script.splitlines() if not line.startswith(("\\restrict ", "\\unrestrict ", "\\connect "))
+        line for line in script.split("\n") if not line.startswith(("\\restrict ", "\\unrestrict ", "\\connect "))
     )

@@ -72,7 +72,7 @@ class Space:
 
 def parse_df(text: str) -> Space | None:
     """The last line of `df -Pk FOLDER` (POSIX): device, blocks, used, available, capacity, mount point."""
-    columns = text.splitlines()[-1].split(None, 5) if text else []
+    columns = text.rstrip("\n").rpartition("\n")[2].split(None, 5)
     return Space(columns[5], int(columns[3]) * 1024) if len(columns) == 6 and columns[3].isdigit() else None
 
 

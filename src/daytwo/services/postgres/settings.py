@@ -47,6 +47,8 @@ def parse_url(url: str) -> Address:
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname, parts.port
+        if "," in parts.netloc:
+            raise ValueError
     except ValueError:
         raise ValueError(
             "host or port is not understood; one host only: postgresql://user@host:5432/database"

@@ -154,7 +154,7 @@ def read_blueprint(session: Session, path: str) -> Blueprint:
     """What a dump says of the database that it was made of."""
     target, run, tool = session.access.target, session.run, session.client.tool("pg_restore")
     listing = capture(target, command(tool, "--create", "--list", path), run).text
-    lines = [line for line in listing.splitlines() if re.search(r"^\d+; \d+ \d+ ((ACL|COMMENT) - )?DATABASE\b", line)]
+    lines = [line for line in listing.split("\n") if re.search(r"^\d+; \d+ \d+ ((ACL|COMMENT) - )?DATABASE\b", line)]
     with listed(lines, target, run) as entries:
         about = command(tool, "--create", f"--use-list={entries}", "--file=-", path)
         script = capture(target, about, run).text if lines else ""
