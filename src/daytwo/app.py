@@ -19,7 +19,8 @@ from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
 from daytwo.core.service import AnyService
 from daytwo.protect.workbench import Workbench
-from daytwo.store import StateUrl, open_database
+from daytwo.store.database import open_database
+from daytwo.store.url import StateUrl
 
 WAIT = 600.0
 """Seconds a command waits for another run of the same app, unless told otherwise."""

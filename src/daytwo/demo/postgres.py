@@ -17,11 +17,12 @@ from daytwo.core.process import Process, capture
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret
 from daytwo.core.target import LOCAL
-from daytwo.demo.place import Place, guarded
+from daytwo.demo.place import Place, guarded, speaking_for
 from daytwo.demo.programs import has_ended
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
+_WHERE = "the demo's PostgreSQL"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _TRIES = 5
@@ -79,7 +80,8 @@ def _initialise(place: Place, password: Secret, run: Run) -> None:
     options = ("--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--no-sync", "--no-instructions")
     files = (f"--pgdata={place.postgres / 'data'}", f"--pwfile={pass_file}")
     argv = (str(place.bin / "initdb"), *files, f"--username={SUPERUSER}", *options)
-    capture(LOCAL, guarded(place, *argv, as_server=True, where="the demo's PostgreSQL"), run)
+    with speaking_for("initdb"):
+        capture(LOCAL, guarded(place, *argv, as_server=True, where=_WHERE), run)
     pass_file.unlink()
 
 
@@ -88,7 +90,7 @@ def _process(place: Place, port: int, run: Run) -> Iterator[Process]:
     settings = (f"--listen_addresses={HOST}", f"--port={port}", "--unix_socket_directories=", "--shared_buffers=32MB")
     argv = (str(place.bin / "postgres"), "-D", str(place.postgres / "data"), *settings)
     # SIGINT is PostgreSQL's fast shutdown: it ends its clients, writes a checkpoint, and leaves nothing behind.
-    inner = guarded(place, *argv, as_server=True, ends_by=signal.SIGINT, where="the demo's PostgreSQL")
+    inner = guarded(place, *argv, as_server=True, ends_by=signal.SIGINT, where=_WHERE)
     with Process(LOCAL, inner, run) as process:
         try:
             yield process
@@ -112,11 +114,12 @@ def _wait(process: Process, port: int, password: Secret) -> str:
                 return match[0] if (match := re.match(r"[\d.]+", found)) else found
         except psycopg.OperationalError as error:
             if has_ended(process, 0.05):
-                process.finish()
-                raise CommandError("it ended right after its start", where="the demo's PostgreSQL") from None
+                with speaking_for("postgres"):
+                    process.finish()
+                raise CommandError("it ended right after its start", where=_WHERE) from None
             if time.monotonic() > deadline:
                 raise UnreachableError(
-                    f"it did not answer within {_START_SECONDS:.0f} s: {error}", where="the demo's PostgreSQL"
+                    f"it did not answer within {_START_SECONDS:.0f} s: {error}", where=_WHERE
                 ) from None
 
 

@@ -1,6 +1,4 @@
-"""State: tables, migrations, and the one place that opens the database."""
+"""State: tables, migrations, and the one place that opens the database.
 
-from daytwo.store.database import Database, open_database
-from daytwo.store.url import StateUrl
-
-__all__ = ["Database", "StateUrl", "open_database"]
+Nothing is imported here, so that a command that only glances at the state does not pay for SQLAlchemy.
+"""

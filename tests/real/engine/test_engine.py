@@ -105,7 +105,8 @@ import sys
 from pathlib import Path
 from tests.real.engine import workload
 from daytwo.engine import Engine
-from daytwo.store import StateUrl, open_database
+from daytwo.store.database import open_database
+from daytwo.store.url import StateUrl
 
 class Slow(workload.Context):
     def did(self, step):

@@ -92,7 +92,7 @@ class LocalCase(ServiceCase):
     def elsewhere(self) -> PostgresService:
         return self.at(self.other)
 
-    def broken(self) -> list[Service]:  # type: ignore[type-arg]
+    def broken(self) -> list[Service]:
         return [
             self.at("does not exist"),
             self.at(self.database, password={"file": "wrong"}),
@@ -116,7 +116,7 @@ class LocalCase(ServiceCase):
     def destroy(self) -> None:
         self.server.sql(f'drop database "{self.database}"')
 
-    def content(self, service: Service) -> object:  # type: ignore[type-arg]
+    def content(self, service: Service) -> object:
         return pg_dump_text(self.server, service.settings.database)
 
     def databases(self) -> list[str]:

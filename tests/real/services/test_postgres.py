@@ -16,7 +16,10 @@ from daytwo.core.errors import CancelledError, CommandError, MissingToolError, U
 from daytwo.core.manifest import Digest
 from daytwo.core.run import Run
 from daytwo.core.service import Component
+from daytwo.core.target import LOCAL
 from daytwo.services.postgres import PostgresService
+from daytwo.services.postgres.offsets import OffsetRecorder
+from daytwo.services.postgres.restore import placed
 from tests.contract.services import ServiceContract, dump_to_file
 from tests.parts.postgres import PostgresServer
 from tests.parts.process import wait_until
@@ -374,6 +377,55 @@ def test_obstacles_are_missing_rights_with_their_remedy(case: LocalCase, run: Ru
         assert "15000 TB" in obstacle and "free" in obstacle
     finally:
         case.server.sql(f"drop role {role}")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_other_encodings(case: LocalCase, run: Run, tmp_path: Path, encoding: str) -> None:
+    case.server.sql(f"create database \"{case.database}\" template template0 encoding '{encoding}' locale 'C'")
+    case.sql(f"set client_encoding to {encoding}; create table odd (t text); insert into odd values (E'caf\\xe9')")
+    read = f"select convert_to(t, '{encoding}'), pg_encoding_to_char(encoding) from odd, pg_database " \
+           "where datname = current_database()"  # fmt: skip
+    before = case.sql(read)
+    source, facts = dump_to_file(database_of(case.service()), run, tmp_path)
+    assert facts.counts == {"public.odd": 1}
+    database_of(case.service()).stage(source, run).swap()
+    assert case.sql(read) == before
+    case.clean()
+    database_of(case.service()).stage(source, run).swap()
+    assert case.sql(read) == before, "where there is no live database either"
+
+
+def test_the_staged_copy_is_the_file_that_pg_dump_would_write(case: LocalCase, run: Run, tmp_path: Path) -> None:
+    case.fill()
+    source, _ = dump_to_file(database_of(case.service()), run, tmp_path)
+    by_hand = tmp_path / "by-hand.dump"
+    argv = [str(case.server.bin / "pg_dump"), "--format=custom", "--compress=0", f"--file={by_hand}"]
+    subprocess.run(argv, env={**os.environ, **case.server.env(case.database)}, check=True)
+    expected = by_hand.read_bytes()
+    assert source.file().read_bytes()[60:] != expected[60:], "a stream lacks the positions"
+    with placed(source, LOCAL, run) as path:
+        assert Path(path).read_bytes()[60:] == expected[60:], "all but the time in the head"
+    assert not list(run.work.iterdir())
+
+
+@pytest.mark.parametrize("size", [1000, 4099, 1 << 20])
+@pytest.mark.parametrize("compress", ["0", "6"])
+def test_positions_are_found_whatever_the_pieces(case: LocalCase, tmp_path: Path, size: int, compress: str) -> None:
+    case.fill()
+    case.sql("select lo_from_bytea(0, decode(repeat('0000000000', 20000), 'hex')), lo_from_bytea(0, '')")
+    argv = [str(case.server.bin / "pg_dump"), "--format=custom", f"--compress={compress}"]
+    env = {**os.environ, **case.server.env(case.database)}
+    subprocess.run([*argv, f"--file={tmp_path}/file"], env=env, check=True)
+    streamed = subprocess.run(argv, env=env, check=True, capture_output=True).stdout
+    recorder = OffsetRecorder()
+    for at in range(0, len(streamed), size):
+        recorder.feed(streamed[at : at + size])
+    head = recorder.head()
+    assert head and head[60:] + streamed[len(head) :] == (tmp_path / "file").read_bytes()[60:]
+    for cut in (100, len(streamed) // 2, len(streamed) - 3):
+        recorder = OffsetRecorder()
+        recorder.feed(streamed[:cut])
+        assert recorder.head() is None
 
 
 def test_a_role_that_is_no_superuser_backs_up_and_restores_its_own(case: LocalCase, run: Run, tmp_path: Path) -> None:

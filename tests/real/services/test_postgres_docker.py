@@ -85,7 +85,7 @@ class ContainerCase(LocalCase):
         kept = {key: value for key, value in block.items() if value is not None}
         return PostgresService("db", PostgresSettings.model_validate(kept), self.place)
 
-    def broken(self) -> list[Service]:  # type: ignore[type-arg]
+    def broken(self) -> list[Service]:
         return [
             self.at("does not exist"),
             self.at(self.database, user="nobody_at_all"),
@@ -95,7 +95,7 @@ class ContainerCase(LocalCase):
             self.at(self.database, container_user="nobody-at-all"),
         ]
 
-    def content(self, service: Service) -> object:  # type: ignore[type-arg]
+    def content(self, service: Service) -> object:
         text = self.inner.inside(f"{BIN}/pg_dump", "-U", "postgres", "-d", service.settings.database)
         return re.sub(r"^(\\(un)?restrict .*|--.*)\n", "", text, flags=re.MULTILINE)
 

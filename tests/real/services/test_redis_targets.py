@@ -20,8 +20,11 @@ from tests.parts.ssh import SshHost
 from tests.real.services.redis_case import RedisCase, two_servers
 
 PASSWORD = "DAYTWO_TEST_REDIS_IN_CONTAINER"
-START = "mkdir /data && echo requirepass $WORD > /etc/r.conf && exec setpriv --reuid redis --regid redis --clear-groups" \
-    " redis-server /etc/r.conf --repl-diskless-sync-delay 0 --dir /data --appendonly yes"  # fmt: skip
+START = (
+    "mkdir -p /data && chown redis /data && echo requirepass $WORD > /etc/r.conf &&"
+    " exec setpriv --reuid redis --regid redis --clear-groups"
+    " redis-server /etc/r.conf --repl-diskless-sync-delay 0 --dir /data --appendonly yes"
+)
 
 
 @pytest.fixture
@@ -64,6 +67,10 @@ class Box:
         given = ("exec", "-e", f"REDISCLI_AUTH={self.password}", self.name, "redis-cli")
         return self.docker.run(*given, *command).stdout.strip()
 
+    def answers(self) -> bool:
+        given = ("exec", "-e", f"REDISCLI_AUTH={self.password}", self.name, "redis-cli", "ping")
+        return "PONG" in self.docker.run(*given, check=False).stdout
+
     def service(self) -> Redis:
         settings = Settings.model_validate({"container": self.name, "password": {"env": PASSWORD}})
         service = Redis("cache", settings, Place(Path("/"), "shop", "test"))
@@ -84,11 +91,9 @@ def box(docker: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
         monkeypatch.setenv(name, value)
     password = secrets.token_hex(12)
     monkeypatch.setenv(PASSWORD, password)
-    start = START.replace("$WORD", password).replace("mkdir /data", "mkdir /data && chown redis /data")
-    with docker.container(command=("sh", "-c", start)) as name:
+    with docker.container("--env", f"WORD={password}", command=("sh", "-c", START)) as name:
         made = Box(docker, name, password)
-        wait_until(lambda: "PONG" in docker.run("exec", "-e", f"REDISCLI_AUTH={password}", name, "redis-cli", "ping",
-                                                check=False).stdout, what="Redis answers")  # fmt: skip
+        wait_until(made.answers, what="Redis answers")
         yield made
 
 
@@ -101,14 +106,14 @@ def test_backup_and_restore_in_a_container(box: Box, run: Run, tmp_path: Path) -
     box.run("set", "text", "after")
     assert component.obstacles(source.record, run) == ()
     staged = component.stage(source, run)
-    assert "set-proc-title" not in box.processes() and box.password not in box.processes()
+    assert box.password not in box.processes()
     swapped = staged.swap()
     assert box.run("get", "text") == "before"
     assert swapped.kept.startswith("file /data/dump.before-") and swapped.drop.startswith("docker exec")
     assert [Path(path).name for path in box.files()] == [f"dump.before-{run.id[:8]}.rdb"]
     assert box.processes().count("redis-server") == 2, "the init's command line and the server itself"
     box.docker.run("restart", "--time", "5", box.name)
-    wait_until(lambda: box.run("ping") == "PONG", what="Redis is back")
+    wait_until(box.answers, what="Redis is back")
     assert box.run("get", "text") == "before"
 
 

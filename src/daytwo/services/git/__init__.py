@@ -1,7 +1,7 @@
-"""Git: a repository with all its branches, tags, notes and its stash, as one `git bundle`.
+"""Git: every branch, tag and other reference of a repository, with all that they lead to, as one bundle.
 
-What a bundle does not hold is said, never passed over: uncommitted changes, hooks and configuration, submodules, the
-files of Git LFS. Such a folder is better backed up with kind `files`, or with both.
+Not in a bundle, and told of where there is any: uncommitted files, LFS objects, submodules, older stashes. What is
+configured in the repository (remotes, hooks) is taken over from the one that is there when it is restored.
 """
 
 from typing import Self
@@ -9,8 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from daytwo.core.service import Component, Service, ServiceSettings
-from daytwo.services.git.component import BundleComponent
-from daytwo.services.git.repository import GitPlace
+from daytwo.services.git.component import GitComponent
 
 
 class GitSettings(ServiceSettings):
@@ -18,8 +17,8 @@ class GitSettings(ServiceSettings):
 
     path: str = Field(
         min_length=1,
-        description="the repository, bare or with its work tree; relative to the configuration file on this machine, "
-        "absolute elsewhere",
+        description="a bare repository, or a work tree with its .git; relative to the configuration file on this "
+        "machine, absolute elsewhere",
     )
 
     @model_validator(mode="after")
@@ -30,17 +29,17 @@ class GitSettings(ServiceSettings):
 
 
 class Git(Service[GitSettings]):
-    """A Git repository."""
+    """A git repository."""
 
     kind = "git"
-    summary = "A Git repository, bare or with its work tree, with all that is committed."
+    summary = "a git repository: all branches and tags, as a bundle"
     Settings = GitSettings
 
     def components(self) -> tuple[Component, ...]:
         """One bundle."""
         path = str(self.place.path(self.settings.path)) if self.target.is_local else self.settings.path
-        return (BundleComponent(self.name, GitPlace(self.target, path), secret=self.settings.secret),)
+        return (GitComponent(self.name, self.target, path, secret=self.settings.secret),)
 
     def tools(self) -> tuple[str, ...]:
-        """git, where the repository is."""
+        """git, wherever the repository is (and here, to verify)."""
         return ("git",)

@@ -75,8 +75,10 @@ class Access:
         """
         variables = {
             "PGUSER": self.user, "PGDATABASE": database or self.database, "PGAPPNAME": "daytwo",
-            "PGCLIENTENCODING": "UTF8", "LC_ALL": "C", **self.parameters, **(env or {}),
+            "LC_ALL": "C", **self.parameters, **(env or {}),
         }  # fmt: skip
+        if tool == "psql":  # not pg_dump: bytes of a database without an encoding are not to be taken for UTF-8
+            variables["PGCLIENTENCODING"] = "UTF8"
         if self.host is not None:
             variables["PGHOST"] = self.host
         if self.port is not None:
