@@ -96,7 +96,7 @@ def temporary_place(*, keep: bool) -> Iterator[Place]:
         if user is not None:
             folder.chmod(0o711)  # PostgreSQL's user passes through; what is private in it has modes of its own
         place = Place(folder, user)
-        place.app.mkdir()
+        place.app.mkdir(mode=0o700)
         place.postgres.mkdir(mode=0o700)
         if user is not None:
             os.chown(place.postgres, user.uid, user.gid)

@@ -95,9 +95,9 @@ def _process(place: Place, port: int, run: Run) -> Iterator[Process]:
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError):
+            if not has_ended(process, 0):  # else its process id may be another program's by now
                 os.kill(process.pid, signal.SIGINT)
-            has_ended(process, _STOP_SECONDS)
+                has_ended(process, _STOP_SECONDS)
 
 
 def _wait(process: Process, port: int, password: Secret) -> str:

@@ -133,11 +133,13 @@ def has_ended(process: Process, seconds: float) -> bool:
         Whether it has ended.
     """
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([process.stdout], [], [], left)
+    while True:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, left))
         if ready and not os.read(process.stdout.fileno(), CHUNK):
             return True
-    return False
+        if left <= 0:
+            return False
 
 
 @contextlib.contextmanager

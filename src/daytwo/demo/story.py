@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
 from daytwo.core.command import command
@@ -27,6 +28,9 @@ EXPORTS = (
     ("dana@example.com", "customers", "s3://example-archive/2026"),
 )
 """Who takes what, and where to."""
+
+
+_LOOK = "Run the demo again with --keep and look into its folder"
 
 
 class DemoError(DaytwoError):
@@ -138,7 +142,10 @@ class Story:
     def compare(self) -> None:
         """Everything is read again and compared, row by row and file by file."""
         self.teller.step("Compare with what was there before, row by row and byte by byte")
-        after = content.read(self.place, self.server)
+        try:
+            after = content.read(self.place, self.server)
+        except (psycopg.Error, sqlite3.Error, OSError) as error:
+            raise DemoError(f"what came back cannot be read: {error}", where="demo", hint=_LOOK) from None
         for what in {**self.before, **after}:
             item = after.get(what)
             same = item is not None and item == self.before.get(what)
@@ -149,7 +156,7 @@ class Story:
             raise DemoError(
                 f"what came back is not what was lost: {'; '.join(lines)}",
                 where="demo",
-                hint="Run it again with --keep and look into its folder",
+                hint=_LOOK,
             )
         rows = sum(item.count for item in after.values() if item.unit == "rows")
         files = sum(item.unit == "bytes" for item in after.values())
@@ -172,7 +179,7 @@ class Story:
             raise DemoError(
                 f"`daytwo {words[0]}` ended with code {code}, and here it should have succeeded",
                 where="demo",
-                hint="What it said is above. Run the demo again with --keep and look into its folder",
+                hint=f"What it said is above. {_LOOK}",
             )
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None, *, expect: int) -> None:

@@ -194,6 +194,30 @@ def test_f02_a_restore_that_is_not_equal_ends_it_with_1_and_keep_leaves_its_fold
     assert run(["status", "--config", str(folder / "daytwo.yaml")]) == ExitCode.OK
 
 
+@pytest.mark.parametrize("part", ["database", "table", "file"])
+def test_f02_a_restore_that_brought_nothing_ends_it_with_1(
+    parent: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    def restore(story: Story) -> None:
+        """Nothing is restored, and of what there was one part is lost."""
+        if part == "file":
+            (story.place.app / "settings.env").unlink()
+        elif part == "table":
+            (story.place.app / "data" / "exports.sqlite").unlink()
+        else:
+            with story.server.connect() as admin:
+                admin.execute("drop database shop with (force)")
+
+    for name in ("back_up", "look", "destroy"):
+        monkeypatch.setattr(Story, name, lambda story: None)
+    monkeypatch.setattr(Story, "restore", restore)
+    assert run(["demo"]) == ExitCode.FAILED
+    out, err = capsys.readouterr()
+    assert "error: demo: what came back cannot be read: " in err
+    assert "All equal" not in out
+    assert nothing_is_left(parent)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_cleans_up(parent: Path, number: signal.Signals) -> None:
     with started(parent) as process:
