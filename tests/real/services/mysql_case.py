@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import dataclass, field
 
 from daytwo.core.service import Place, Service
-from daytwo.services.mysql import Mysql, Settings
+from daytwo.services.mysql import Mysql
+from daytwo.services.mysql.client import Settings
 from tests.contract.services import ServiceCase
 from tests.parts.mariadb import MariadbServer
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daytwo.core.service import Place, Service
-from daytwo.services.redis import Redis, Settings
+from daytwo.services.redis import Redis
+from daytwo.services.redis.client import Settings
 from tests.contract.services import ServiceCase
 from tests.parts.redis import RedisServer, redis
 
@@ -46,7 +47,7 @@ class RedisCase(ServiceCase):
         os.environ[self.variable] = self.live.password
         os.environ[f"{self.variable}_BESIDE"] = self.beside.password
 
-    def make(self, server: RedisServer | None = None, **changes: object) -> Redis:
+    def make(self, server: RedisServer | None = None, /, **changes: object) -> Redis:
         """The service with other settings."""
         given: dict[str, object] = {"port": (server or self.live).port, "password": {"env": self.variable}}
         return Redis("cache", Settings.model_validate(given | changes), Place(self.live.data, "shop", "test"))

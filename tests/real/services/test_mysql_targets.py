@@ -9,7 +9,8 @@ import pytest
 from daytwo.core.run import Run
 from daytwo.core.service import Place, Service
 from daytwo.core.target import Container, Ssh, Target
-from daytwo.services.mysql import Mysql, Settings
+from daytwo.services.mysql import Mysql
+from daytwo.services.mysql.client import Settings
 from tests.contract.services import dump_to_file
 from tests.parts.docker import DockerEngine
 from tests.parts.mariadb import MariadbServer

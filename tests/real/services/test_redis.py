@@ -24,7 +24,7 @@ from daytwo.services.redis import restore
 from daytwo.services.redis.client import Client, Info
 from daytwo.services.redis.crc64 import Crc64
 from daytwo.services.redis.dump import RdbDump, dumping
-from daytwo.services.redis.scratch import Scratch
+from daytwo.services.redis.scratch import Scratch, folder_name
 from tests.contract.services import ServiceContract, dump_to_file, source_of
 from tests.parts.process import answers, free_port, wait_until
 from tests.real.services.redis_case import RedisCase, two_servers
@@ -362,9 +362,9 @@ def test_a_dead_run_is_swept(case: RedisCase, run: Run, tmp_path: Path) -> None:
     left = case.leftovers()
     one(case).stage(source, run)
     assert list(case.scratch_servers())
-    (case.live.data / restore.folder_name(run.id)).mkdir()
+    (case.live.data / folder_name(run.id)).mkdir()
     assert reap(LOCAL, run.id) == 1
-    assert one(case).sweep(run.id, run) == (f"folder {case.live.data}/{restore.folder_name(run.id)}",)
+    assert one(case).sweep(run.id, run) == (f"folder {case.live.data}/{folder_name(run.id)}",)
     assert one(case).sweep(run.id, run) == ()
     wait_until(lambda: case.leftovers() == left, what="nothing is left", seconds=5)
 

@@ -12,7 +12,8 @@ from daytwo.core.process import reap
 from daytwo.core.run import Run
 from daytwo.core.service import Place
 from daytwo.core.target import Container, Ssh
-from daytwo.services.redis import Redis, Settings
+from daytwo.services.redis import Redis
+from daytwo.services.redis.client import Settings
 from tests.contract.services import dump_to_file
 from tests.parts.docker import DockerEngine
 from tests.parts.process import wait_until

@@ -7,8 +7,8 @@ import pytest
 
 from daytwo.core.command import Command
 from daytwo.core.service import Place
-from daytwo.services.mysql import Mysql, Settings
-from daytwo.services.mysql.client import Tool, quoted
+from daytwo.services.mysql import Mysql
+from daytwo.services.mysql.client import Settings, Tool, quoted
 from daytwo.services.mysql.dump import dump_command
 from daytwo.services.mysql.keys import ForeignKey
 from daytwo.services.mysql.plan import Names, strays

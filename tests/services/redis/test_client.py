@@ -6,8 +6,8 @@ import pytest
 
 from daytwo.core.errors import CommandError, DaytwoError, SourceError, UnreachableError
 from daytwo.core.service import Place
-from daytwo.services.redis import Redis, Settings
-from daytwo.services.redis.client import Info, Keys, meaning
+from daytwo.services.redis import Redis
+from daytwo.services.redis.client import Info, Keys, Settings, meaning
 
 INFO = "# Server\r\nredis_version:7.0.15\r\nvalkey_version:8.1.0\r\n# Keyspace\r\ndb0:keys=5,expires=2,avg_ttl=1\r\n" \
     "db12:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"  # fmt: skip

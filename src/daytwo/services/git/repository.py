@@ -12,7 +12,8 @@ from daytwo.core.target import Target
 
 _WARNINGS = r"""
 cd -- "$1" || exit 0
-git="git -c safe.directory=*"
+set -f
+git="git --no-optional-locks -c safe.directory=*"
 if [ -n "$($git config --bool core.bare 2>/dev/null | grep false)" ]; then
   changes=$($git status --porcelain 2>/dev/null | wc -l)
   [ "$changes" -eq 0 ] || echo "changes $changes"

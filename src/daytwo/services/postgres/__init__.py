@@ -7,11 +7,10 @@ where the service's target says: here, in the database's container, on an SSH ho
 from daytwo.core.errors import ConfigError
 from daytwo.core.secrets import Secret, SecretRef
 from daytwo.core.service import Component, Service
-
-from .access import Access
-from .database import DatabaseComponent, Tools
-from .roles import GlobalsComponent
-from .settings import Address, PostgresSettings, parse_url
+from daytwo.services.postgres.access import Access
+from daytwo.services.postgres.database import DatabaseComponent, Tools
+from daytwo.services.postgres.roles import GlobalsComponent
+from daytwo.services.postgres.settings import Address, PostgresSettings, parse_url
 
 __all__ = ["PostgresService"]
 

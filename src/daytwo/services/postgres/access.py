@@ -12,8 +12,7 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret
 from daytwo.core.target import Target
-
-from .clients import Client
+from daytwo.services.postgres.clients import Client
 
 Row = list[object]
 PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password")

@@ -6,10 +6,9 @@ from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.manifest import Identity
 from daytwo.core.run import Run
 from daytwo.core.units import Size
-
-from .access import Access
-from .clients import Client, Version
-from .names import literal, qualified, quote, table_key
+from daytwo.services.postgres.access import Access
+from daytwo.services.postgres.clients import Client, Version
+from daytwo.services.postgres.names import literal, qualified, quote, table_key
 
 MAINTENANCE = ("postgres", "template1")
 """Databases to be connected to while another one is created, renamed or dropped."""

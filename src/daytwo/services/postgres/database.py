@@ -8,16 +8,16 @@ from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, Phase, Source, Staged, Verification
 from daytwo.core.target import Target
-
-from .access import Access
-from .clients import Client, find_clients
-from .dump import SMALLEST, dumping_database
-from .obstacles import obstacles_to_restore
-from .reading import extract_table, find_reader, verify_dump
-from .session import Session, open_to_dump, open_to_restore
-from .settings import PostgresSettings
-from .staging import stage_database
-from .tables import stage_tables
+from daytwo.services.postgres.access import Access
+from daytwo.services.postgres.clients import Client, find_clients
+from daytwo.services.postgres.dump import SMALLEST, dumping_database
+from daytwo.services.postgres.names import derived
+from daytwo.services.postgres.obstacles import obstacles_to_restore
+from daytwo.services.postgres.reading import extract_table, find_reader, verify_dump
+from daytwo.services.postgres.session import Session, open_to_dump, open_to_restore
+from daytwo.services.postgres.settings import PostgresSettings
+from daytwo.services.postgres.staging import drop, stage_database
+from daytwo.services.postgres.tables import stage_tables
 
 
 class Tools:
@@ -91,6 +91,15 @@ class DatabaseComponent(Component):
         if only:
             return stage_tables(session, source, only, self._tools.settings.jobs)
         return stage_database(session, source, self._tools.settings.jobs)
+
+    def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
+        """Drop the database that a dead run restored into."""
+        session = self._tools.to_restore(run)
+        staged = derived(session.access.database, "daytwo", dead_run)
+        if not session.exists(staged):
+            return ()
+        drop(session, staged)
+        return (f"dropped database {staged}, which it had staged",)
 
     def extract(self, source: Source, item: str, run: Run) -> Iterator[bytes]:
         """One table as SQL."""

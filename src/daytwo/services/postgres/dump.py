@@ -8,10 +8,9 @@ from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.manifest import Identity
 from daytwo.core.process import Process
 from daytwo.core.service import Dump, DumpFacts
-
-from .archive import MAGIC, ContentsReader, Entry, table_oids
-from .session import Session
-from .snapshot import Snapshot
+from daytwo.services.postgres.archive import MAGIC, ContentsReader, Entry, table_oids
+from daytwo.services.postgres.session import Session
+from daytwo.services.postgres.snapshot import Snapshot
 
 SMALLEST = 512
 """Bytes; a dump of an empty database is larger."""

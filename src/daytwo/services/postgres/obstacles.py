@@ -7,10 +7,9 @@ from daytwo.core.errors import CommandError
 from daytwo.core.manifest import ComponentRecord
 from daytwo.core.process import capture
 from daytwo.core.units import Size
-
-from . import catalog
-from .clients import Version
-from .session import Session
+from daytwo.services.postgres import catalog
+from daytwo.services.postgres.clients import Version
+from daytwo.services.postgres.session import Session
 
 GROWTH = 1.5
 """Bytes on the server's disk for each byte of an uncompressed dump: indexes, space in pages. A rule of thumb."""

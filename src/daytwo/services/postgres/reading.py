@@ -11,11 +11,10 @@ from daytwo.core.process import Process
 from daytwo.core.run import Run
 from daytwo.core.service import Source, Verification
 from daytwo.core.target import LOCAL, Target
-
-from .archive import ContentsReader
-from .clients import Client, find_clients, restoring
-from .names import split_key
-from .session import dumped_by
+from daytwo.services.postgres.archive import ContentsReader
+from daytwo.services.postgres.clients import Client, find_clients, restoring
+from daytwo.services.postgres.names import split_key
+from daytwo.services.postgres.session import dumped_by
 
 
 def find_reader(record: ComponentRecord, target: Target, bin: Path | None, run: Run) -> tuple[Target, Client]:

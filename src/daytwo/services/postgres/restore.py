@@ -12,12 +12,11 @@ from daytwo.core.process import CHUNK, Process, capture
 from daytwo.core.run import Run
 from daytwo.core.service import Source
 from daytwo.core.target import Target
-
-from .archive import Entry, parse_listing
-from .clients import Client
-from .complaints import Complaint, ComplaintReader
-from .offsets import OffsetRecorder
-from .session import Session
+from daytwo.services.postgres.archive import Entry, parse_listing
+from daytwo.services.postgres.clients import Client
+from daytwo.services.postgres.complaints import Complaint, ComplaintReader
+from daytwo.services.postgres.offsets import OffsetRecorder
+from daytwo.services.postgres.session import Session
 
 _CREATE = 'umask 077; mktemp "${TMPDIR:-/tmp}/daytwo-$1.XXXXXX"'
 _FILL = 'cat >"$1"'

@@ -10,10 +10,9 @@ from daytwo.core.manifest import Identity
 from daytwo.core.process import Process
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, DumpFacts, Phase, Source, Staged, Swapped, Verification
-
-from .database import Tools
-from .names import statements
-from .session import Session
+from daytwo.services.postgres.database import Tools
+from daytwo.services.postgres.names import statements
+from daytwo.services.postgres.session import Session
 
 END = "-- PostgreSQL database cluster dump complete"
 """The line at the end of a whole dump of `pg_dumpall`."""

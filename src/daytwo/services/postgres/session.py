@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from daytwo.core.errors import DaytwoError, SourceError
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.run import Run
-
-from . import catalog
-from .access import Access, Row
-from .catalog import MAINTENANCE, Server
-from .clients import Client, Version, dumping, restoring
+from daytwo.services.postgres import catalog
+from daytwo.services.postgres.access import Access, Row
+from daytwo.services.postgres.catalog import MAINTENANCE, Server
+from daytwo.services.postgres.clients import Client, Version, dumping, restoring
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ import secrets
 
 from daytwo.core.errors import CommandError, DaytwoError
 from daytwo.core.process import CHUNK, Process
-
-from .access import PSQL, Row, translated
-from .catalog import as_counts, as_tables, count_query, tables_query
-from .session import Session
+from daytwo.services.postgres.access import PSQL, Row, translated
+from daytwo.services.postgres.catalog import as_counts, as_tables, count_query, tables_query
+from daytwo.services.postgres.session import Session
 
 _BATCH = 200
 """Tables locked and counted by one message to `psql`."""

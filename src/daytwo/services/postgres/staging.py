@@ -10,12 +10,11 @@ from daytwo.core.command import command
 from daytwo.core.errors import CommandError, DaytwoError
 from daytwo.core.process import capture
 from daytwo.core.service import Source, Staged, Swapped
-
-from . import catalog
-from .names import derived, literal, quote, statements
-from .restore import cleaner, listed, placed, restore
-from .session import Session
-from .swap import Exchange, exchange
+from daytwo.services.postgres import catalog
+from daytwo.services.postgres.names import derived, literal, quote, statements
+from daytwo.services.postgres.restore import cleaner, listed, placed, restore
+from daytwo.services.postgres.session import Session
+from daytwo.services.postgres.swap import Exchange, exchange
 
 _CREATE_DATABASE = re.compile(r'CREATE DATABASE (?:"(?:[^"]|"")*"|\S+) (?P<clause>WITH .*)', re.DOTALL)
 _DATABASE_NAME = re.compile(r'(?P<head>\bDATABASE )(?:"(?:[^"]|"")*"|[^\s;]+)')

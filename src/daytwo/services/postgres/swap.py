@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from daytwo.core.errors import BusyError, CommandError
 from daytwo.core.process import capture
-
-from . import catalog
-from .access import PSQL
-from .names import derived, literal, quote
-from .session import Session
+from daytwo.services.postgres import catalog
+from daytwo.services.postgres.access import PSQL
+from daytwo.services.postgres.names import derived, literal, quote
+from daytwo.services.postgres.session import Session
 
 DEADLINE = 60.0
 """Seconds during which other connections are ended so that the databases can be renamed."""

@@ -13,14 +13,13 @@ from daytwo.core.command import command
 from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.process import Process, capture
 from daytwo.core.service import Source, Staged, Swapped
-
-from .access import PSQL, translated
-from .archive import Entry
-from .names import derived, literal, qualified, quote, split_key, statements
-from .reading import find_table
-from .restore import listed, listing_of, placed, restore
-from .session import Session
-from .staging import blueprint, drop, made
+from daytwo.services.postgres.access import PSQL, translated
+from daytwo.services.postgres.archive import Entry
+from daytwo.services.postgres.names import derived, literal, qualified, quote, split_key, statements
+from daytwo.services.postgres.reading import find_table
+from daytwo.services.postgres.restore import listed, listing_of, placed, restore
+from daytwo.services.postgres.session import Session
+from daytwo.services.postgres.staging import blueprint, drop, made
 
 _SHAPE = """select json_build_array(a.attname) from pg_attribute a where a.attrelid = to_regclass({table})
   and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum;"""

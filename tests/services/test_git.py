@@ -1,0 +1,331 @@
+"""Kind `git` on this machine."""
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from daytwo.core.errors import DaytwoError, IntegrityError, SourceError, UsageError
+from daytwo.core.run import Run
+from daytwo.core.service import Component, Place, Service
+from daytwo.core.tarball import listing
+from daytwo.services.git import Git, GitSettings
+from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
+from tests.services import folders
+
+WHO = {
+    "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "C",
+    "GIT_COMMITTER_EMAIL": "c@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+}  # fmt: skip
+
+
+def git(path: Path, *argv: str, stdin: str | None = None) -> str:
+    """Run git in a repository; its output."""
+    argv = ("git", "-c", "safe.directory=*", "-C", str(path), *argv)
+    done = subprocess.run(argv, env=os.environ | WHO, input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def commit(path: Path, name: str, text: str) -> str:
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text(text)
+    git(path, "add", "--all")
+    git(path, "commit", "--quiet", "--message", f"{name}: {text}")
+    return git(path, "rev-parse", "HEAD")
+
+
+def fill(path: Path) -> None:
+    """A work tree with branches, tags of all sorts, notes, a stash and an odd ref."""
+    path.mkdir(parents=True)
+    git(path, "init", "--quiet", "--initial-branch=trunk")
+    commit(path, "read me", "one")
+    git(path, "tag", "light")
+    git(path, "tag", "--annotate", "v1", "--message", "first")
+    blob = git(path, "hash-object", "-w", "--stdin", stdin="a blob")
+    git(path, "tag", "blob", blob)
+    git(path, "tag", "tree", "HEAD^{tree}")
+    git(path, "checkout", "--quiet", "-b", "feature/ü")
+    commit(path, "sub/dir/file", "two")
+    git(path, "notes", "add", "--message", "a note")
+    git(path, "update-ref", "refs/pull/1/head", "HEAD")
+    git(path, "checkout", "--quiet", "trunk")
+    commit(path, "read me", "three")
+    git(path, "merge", "--quiet", "--no-edit", "feature/ü")
+    (path / "read me").write_text("stashed")
+    git(path, "stash", "--quiet")
+
+
+def state(path: Path) -> object:
+    """All references, HEAD, and the files of the work tree."""
+    if not path.exists():
+        return None
+    bare = git(path, "rev-parse", "--is-bare-repository")
+    head = (path / ("HEAD" if bare == "true" else ".git/HEAD")).read_text()
+    refs = git(path, "for-each-ref")
+    git(path, "fsck", "--full", "--strict")
+    tree = {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*")
+            if file.is_file() and ".git" not in file.relative_to(path).parts} if bare == "false" else {}  # fmt: skip
+    return bare, head, refs, {name: data for name, data in tree.items() if ".daytwo-" not in name}
+
+
+def service(folder: Path, path: str, **settings: object) -> Git:
+    """The service, as configured by a file in `folder`."""
+    return Git("code", GitSettings.model_validate({"kind": "git", "path": path, **settings}), Place(folder, "a", "t"))
+
+
+class WorkTreeCase(ServiceCase):
+    """A work tree."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.path, self.other = base / "my code", base / "other" / "code"
+        base.mkdir()
+
+    def service(self) -> Service:
+        return service(self.base, "my code")
+
+    def elsewhere(self) -> Service:
+        return service(self.base, str(self.other))
+
+    def broken(self) -> list[Service]:
+        fill(self.base / "outer")
+        (self.base / "outer" / "plain").mkdir()
+        (self.base / "file").touch()
+        git(self.base, "clone", "--quiet", "--depth", "1", f"file://{self.base}/outer", "shallow")
+        return [
+            service(self.base, "missing"),
+            service(self.base, "file"),
+            service(self.base, "outer/plain"),
+            service(self.base, "outer/.git"),
+            service(self.base, "shallow"),
+            service(self.base, "/x", container="daytwo-no-such-container"),
+        ]
+
+    def fill(self) -> None:
+        fill(self.path)
+
+    def change(self) -> None:
+        commit(self.path, "read me", "after the dump")
+        git(self.path, "branch", "--quiet", "-D", "feature/ü")
+
+    def destroy(self) -> None:
+        shutil.rmtree(self.path)
+
+    def content(self, service: Service) -> object:
+        return state(service.place.path(service.settings.path))  # type: ignore[attr-defined]
+
+    def leftovers(self) -> object:
+        return folders.leftovers(self.path, self.other)
+
+
+class TestWorkTree(ServiceContract):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> WorkTreeCase:
+        return WorkTreeCase(tmp_path / "base")
+
+
+class BareCase(WorkTreeCase):
+    """A bare repository, as a server has it."""
+
+    def fill(self) -> None:
+        fill(self.base / "origin")
+        git(self.base, "clone", "--quiet", "--mirror", "origin", "my code")
+        shutil.rmtree(self.base / "origin")
+
+    def change(self) -> None:
+        git(self.path, "update-ref", "-d", "refs/heads/feature/ü")
+
+
+class TestBare(ServiceContract):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> WorkTreeCase:
+        return BareCase(tmp_path / "base")
+
+
+class DetachedCase(WorkTreeCase):
+    """A work tree whose HEAD is a commit that no branch has."""
+
+    def fill(self) -> None:
+        super().fill()
+        git(self.path, "checkout", "--quiet", "--detach")
+        commit(self.path, "lost", "without a branch")
+
+
+class TestDetached(ServiceContract):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> WorkTreeCase:
+        return DetachedCase(tmp_path / "base")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    work = tmp_path / "run-work"
+    work.mkdir()
+    return Run("0123456789abcdef", work, timeout=120)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    fill(tmp_path / "data" / "code")
+    return tmp_path / "data" / "code"
+
+
+def component(path: Path) -> Component:
+    return service(path.parent, path.name).components()[0]
+
+
+def test_an_empty_repository(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "data" / "code"
+    path.mkdir(parents=True)
+    git(path, "init", "--quiet", "--bare", "--initial-branch=odd")
+    source, facts = dump_to_file(component(path), run, tmp_path)
+    assert facts.counts == {"refs": 0, "commits": 0}
+    assert component(path).verify(source, run).counts == facts.counts
+    shutil.rmtree(path)
+    staged = component(path).stage(source, run)
+    assert staged.counts == facts.counts
+    staged.swap()
+    assert (path / "HEAD").read_text() == "ref: refs/heads/odd\n"
+
+
+def test_sha256_repositories(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "data" / "code"
+    path.mkdir(parents=True)
+    git(path, "init", "--quiet", "--object-format=sha256")
+    commit(path, "a", "b")
+    before = state(path)
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    component(path).verify(source, run)
+    shutil.rmtree(path)
+    component(path).stage(source, run).swap()
+    assert state(path) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a repository away")
+def test_a_repository_of_somebody_else(path: Path, run: Run, tmp_path: Path) -> None:
+    subprocess.run(["chown", "-R", "1234:2345", path], check=True)
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    component(path).stage(source, run).swap()
+    for file in (path, path / "read me", path / ".git" / "HEAD"):
+        assert (file.stat().st_uid, file.stat().st_gid) == (1234, 2345)
+
+
+def test_what_a_bundle_does_not_hold_is_told_of(path: Path, run: Run, tmp_path: Path) -> None:
+    (path / "untracked").touch()
+    (path / "read me").write_text("uncommitted")
+    (path / ".git" / "lfs" / "objects").mkdir(parents=True)
+    git(path, "stash", "--quiet")
+    (path / "read me").write_text("uncommitted")
+    _, facts = dump_to_file(component(path), run, tmp_path)
+    text = " ".join(facts.warnings)
+    assert "2 uncommitted or untracked" in text
+    assert "LFS" in text
+    assert "of 2 stashes" in text
+
+
+def test_uncommitted_files_are_kept_aside_and_configuration_stays(path: Path, run: Run, tmp_path: Path) -> None:
+    git(path, "remote", "add", "origin", "https://example.org/x.git")
+    hook = path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\n")
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    (path / "read me").write_text("uncommitted")
+    (path / ".env").write_text("untracked")
+    staged = component(path).stage(source, run)
+    assert "2 uncommitted or untracked files" in staged.warnings[0]
+    swapped = staged.swap()
+    assert (path / "read me").read_text() == "three"
+    assert (Path(swapped.kept) / "read me").read_text() == "uncommitted"
+    assert (Path(swapped.kept) / ".env").read_text() == "untracked"
+    assert git(path, "remote", "get-url", "origin") == "https://example.org/x.git"
+    assert hook.exists()
+
+
+def test_counts_are_those_of_the_bundle_while_others_commit(path: Path, run: Run, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def churn() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            commit(path, "read me", str(number))
+            git(path, "branch", f"b{number}")
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for number in range(5):
+            folder = tmp_path / f"d{number}"
+            folder.mkdir()
+            source, facts = dump_to_file(component(path), run, folder)
+            assert component(path).verify(source, run).counts == facts.counts
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_f01_a_repository_with_a_hole_is_not_dumped(path: Path, run: Run, tmp_path: Path) -> None:
+    oid = git(path, "rev-parse", "HEAD~1^{tree}")
+    (path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(SourceError, match="fsck"):
+        dump_to_file(component(path), run, tmp_path)
+
+
+def test_damage_in_the_middle_is_found(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    file = tmp_path / "code.bundle"
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 255
+    file.write_bytes(data)
+    damaged = source_of(file, source.record.model_copy(update={"plain": None}), tmp_path / "w")
+    for act in (component(path).verify, component(path).stage):
+        with pytest.raises(IntegrityError):
+            act(damaged, run)
+    file.write_text("no bundle")
+    for act in (component(path).verify, component(path).stage):
+        with pytest.raises(IntegrityError):
+            act(source_of(file, damaged.record, tmp_path / "w2"), run)
+    assert folders.leftovers(path) == []
+
+
+def test_extract(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    part = component(path)
+    assert b"".join(part.extract(source, "read me", run)) == b"three"
+    assert b"".join(part.extract(source, "light:read me", run)) == b"one"
+    assert {m.path for m in listing(part.extract(source, "feature/ü:sub", run))} >= {"dir/file"}
+    for item in ("nope", "nope:read me", "--help"):
+        with pytest.raises(UsageError):
+            list(part.extract(source, item, run))
+    with pytest.raises(UsageError):
+        part.stage(source, run, only=("read me",))
+
+
+def test_identity(path: Path, run: Run) -> None:
+    assert component(path).identity(run).holds.endswith(" refs")
+    assert component(path.parent / "none").identity(run).holds == "nothing"
+    (path.parent / "plain").mkdir()
+    assert component(path.parent / "plain").identity(run).holds == "nothing"
+    (path.parent / "plain" / "x").touch()
+    assert "no git repository" in component(path.parent / "plain").identity(run).holds
+
+
+def test_sweep_and_obstacles(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    assert source.record.plain
+    huge = source.record.model_copy(update={"plain": source.record.plain.model_copy(update={"size": 1 << 60})})
+    assert "make room" in component(path).obstacles(huge, run)[0]
+    left = path.parent / "code.daytwo-new-89abcdef"
+    left.mkdir()
+    assert len(component(path).sweep("89abcdef01234567", run)) == 1
+    assert not left.exists()
+
+
+def test_no_error_is_a_traceback(path: Path, run: Run, tmp_path: Path) -> None:
+    (path / ".git" / "HEAD").write_text("garbage")
+    with pytest.raises(DaytwoError):
+        dump_to_file(component(path), run, tmp_path)
