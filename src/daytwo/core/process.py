@@ -42,6 +42,12 @@ kill -KILL $found 2>/dev/null
 echo $found
 """
 
+_SWEEPER = r"""
+for entry in "${TMPDIR:-/tmp}/daytwo-$1"*; do
+  [ -e "$entry" ] && rm -rf "$entry" && echo removed
+done
+"""
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -285,6 +291,26 @@ def reap(target: Target, dead: str) -> int:
     with contextlib.suppress(DaytwoError):
         command = Command(("sh", "-c", _REAPER, "sh", TAG, dead))
         return len(capture(target, command, cleaner).text.split())
+    return 0
+
+
+def sweep_temporary(target: Target, dead_run: str) -> int:
+    """Remove a dead run's temporary files (`daytwo-RUN...` in the temporary folder) on a host or in a container.
+
+    On this machine they are in the run's work folder, which goes as a whole.
+
+    Args:
+        target: where to look.
+        dead_run: the run's id.
+
+    Returns:
+        How many there were; zero where the place cannot be reached.
+    """
+    if target.is_local:
+        return 0
+    cleaner = Run("reaper", Path(), timeout=30)
+    with contextlib.suppress(DaytwoError):
+        return len(capture(target, Command(("sh", "-c", _SWEEPER, "sh", dead_run[:8])), cleaner).text.split())
     return 0
 
 

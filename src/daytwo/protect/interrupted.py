@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from daytwo.core.errors import DaytwoError
 from daytwo.core.owner import dead_owners, forget
-from daytwo.core.process import reap
+from daytwo.core.process import reap, sweep_temporary
 from daytwo.core.run import Run
 from daytwo.engine import Engine
 from daytwo.ledger.runs import Outcome, RunRow
@@ -64,6 +64,8 @@ def _clean(bench: Workbench, row: RunRow, run: Run) -> Cleaned:
     for target in bench.targets():
         if count := reap(target, row.id):
             actions.append(f"ended {count} processes it left on {target}")
+        if count := sweep_temporary(target, row.id):
+            actions.append(f"removed {count} temporary files it left on {target}")
     paused = from_journal(row.journal)
     trouble = put_back(paused, run)
     actions += trouble

@@ -16,7 +16,7 @@ from daytwo.core.run import Run
 from daytwo.core.service import Component, Source
 from daytwo.services.mysql import plan
 from daytwo.services.mysql.dump import SqlDump
-from daytwo.services.mysql.restore import StagedDatabase
+from daytwo.services.mysql.restore import StagedDatabase, names_for
 from tests.contract.services import ServiceContract, dump_to_file, source_of
 from tests.parts.mariadb import MariadbServer
 from tests.parts.process import wait_until
@@ -189,11 +189,13 @@ def test_some_tables_only(case: MysqlCase, run: Run, tmp_path: Path) -> None:
 def test_a_child_restored_alone_points_to_the_live_parent(case: MysqlCase, run: Run, tmp_path: Path) -> None:
     case.fill()
     source, _ = dump_to_file(one(case), run, tmp_path)
-    case.sql("delete from `order`")
+    case.sql("update `order` set note = 'changed'")
     swapped = one(case).stage(source, run, ("order",)).swap()
     assert "order.buyer" in swapped.kept, "the kept table lost its foreign key, and the user is told"
     case.sql("delete from customer where id = 1")
     assert case.sql("select group_concat(id) from `order`") == "2"
+    kept = case.server.sql("select group_concat(id order by id) from `order`", names_for(case.name, run.id).before)
+    assert kept == "1,2,3", "the live parent no longer reaches into the kept table"
 
 
 def test_a_failed_restore_of_some_tables_is_undone(case: MysqlCase, run: Run, tmp_path: Path) -> None:
@@ -357,15 +359,29 @@ def test_f01_each_failure_names_the_next_step(case: MysqlCase, run: Run, tmp_pat
     assert "Repair or drop the view" in caught.value.hint
 
 
-def test_f11_no_password_in_any_command_line(case: MysqlCase, run: Run, tmp_path: Path) -> None:
+def test_f11_no_password_in_any_command_line(
+    case: MysqlCase, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case.sql("create table t (text longtext); insert into t select repeat('x', 1000000) from seq_1_to_40")
-    component, seen = one(case), 0
+    # These programs blank a password in their arguments as they start, so what they are started with is looked at too.
+    bin, log = tmp_path / "bin", tmp_path / "started"
+    bin.mkdir()
+    for name in ("mariadb", "mariadb-dump"):
+        (bin / name).write_text(f'#!/bin/sh\necho "$0 $*" >> {log}\nexec "{case.server.bin / name}" "$@"\n')
+        (bin / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin}:{os.environ['PATH']}")
+    component, seen, password = one(case), 0, case.server.password
     with component.dump(run) as dump:
         for _ in dump.chunks():
             lines = command_lines()
             seen += any(b"mariadb-dump" in line and case.name.encode() in line for line in lines)
-            assert not any(case.server.password.encode() in line for line in lines)
+            assert not any(password.encode() in line for line in lines)
     assert seen, "the dump program was looked at while it ran"
+    source, _ = dump_to_file(component, run, tmp_path)
+    component.stage(source, run).swap()
+    started = log.read_text()
+    assert "mariadb-dump --no-defaults" in started and "mariadb --no-defaults" in started
+    assert password not in started
 
 
 def test_f13_leaving_a_dump_early_ends_its_program(case: MysqlCase, run: Run) -> None:
