@@ -116,7 +116,7 @@ class WorkTreeCase(ServiceCase):
         shutil.rmtree(self.path)
 
     def content(self, service: Service) -> object:
-        return state(service.place.path(service.settings.path))  # type: ignore[attr-defined]
+        return state(service.place.path(service.settings.path))
 
     def leftovers(self) -> object:
         return folders.leftovers(self.path, self.other)

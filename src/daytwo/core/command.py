@@ -25,6 +25,7 @@ class Command:
         tag: the run this process belongs to.
         where: what to name in an error message, for instance `container postiz-postgres`.
         ok: the exit codes that mean success.
+        name: what to call the program in an error, where argv begins with a wrapper.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +35,7 @@ class Command:
     tag: str = ""
     where: str = ""
     ok: tuple[int, ...] = (0,)
+    name: str = ""
 
     def tagged(self, run_id: str) -> "Command":
         """The same command, marked as part of a run."""

@@ -182,7 +182,7 @@ class Process:
 
     def error(self, code: int) -> DaytwoError:
         """The error that this exit code and error output mean."""
-        return explain(self.command, self._inner.argv[0], code, self.stderr())
+        return explain(self.command, self._inner.name or self._inner.argv[0], code, self.stderr())
 
     def close_stdin(self) -> None:
         """End a standard input that was kept open."""

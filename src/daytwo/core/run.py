@@ -56,7 +56,7 @@ class Run:
         self.work = work
         self.warnings: list[str] = []
         self._on_progress = on_progress
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while this thread holds it
         self._running: set[Stoppable] = set()
         self._reason = ""
         self._end = None if timeout is None else time.monotonic() + timeout

@@ -215,7 +215,7 @@ class Component(ABC):
         """Remove what a dead run staged here and never put in use.
 
         Args:
-            dead_run: its id; staged names are made from its first eight characters.
+            dead_run: its id; staged names are made from it.
             run: the run that cleans.
 
         Returns:

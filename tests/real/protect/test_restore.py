@@ -273,3 +273,16 @@ class TestWithADatabase:
         for path in shop.folder.rglob("*"):
             if path.is_file() and path.name not in ("pw",):
                 assert shop.server.password.encode() not in path.read_bytes(), path
+
+
+def test_two_services_with_files_in_the_same_folder_come_back_together(desk: Desk) -> None:
+    (desk.folder / "other.env").write_text("OTHER=1\n")
+    desk.write(
+        services="one: {kind: env, paths: [.env]}, two: {kind: env, paths: [other.env]}, three: {kind: files, path: ./other.env}"
+    )
+    desk.daytwo("backup")
+    (desk.folder / ".env").unlink()
+    (desk.folder / "other.env").write_text("changed")
+    desk.daytwo("restore", "--yes", "--key", str(desk.folder / "key.txt"))
+    assert (desk.folder / ".env").read_text() == "TOKEN=token-value-123\n"
+    assert (desk.folder / "other.env").read_text() == "OTHER=1\n"

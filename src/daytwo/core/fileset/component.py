@@ -14,7 +14,7 @@ from daytwo.core.fileset.choice import Choice, parent_and_name
 from daytwo.core.fileset.reading import LocalTree, TarDump, gnu_dump, plain_dump
 from daytwo.core.fileset.site import Site
 from daytwo.core.fileset.staging import stage
-from daytwo.core.fileset.swap import Plan
+from daytwo.core.fileset.swap import Plan, mark_of
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.process import Process, capture
 from daytwo.core.run import Run
@@ -221,10 +221,10 @@ class FilesComponent(Component):
     def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
         """Remove what a dead run staged here. A swap that was cut short is left alone and told of."""
         target, choice = self._choose(run)
-        path = choice.single or choice.base
-        plans = [Plan(target, path, dead_run[:8], inside=inside) for inside in (False, True)]
+        path, mark = choice.single or choice.base, mark_of(dead_run, self.name)
+        plans = [Plan(target, path, mark, inside=inside) for inside in (False, True)]
         if choice.single:
-            plans.append(Plan(target, dirname(choice.single), dead_run[:8], inside=True))
+            plans.append(Plan(target, dirname(choice.single), mark, inside=True))
         removed = []
         for plan in plans:
             if sites.exists(target, plan.journal, run):

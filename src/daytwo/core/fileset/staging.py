@@ -61,7 +61,9 @@ def stage(target: Target, choice: Choice, source: Source, run: Run, only: tuple[
     if not site.tar:
         raise MissingToolError(f"tar is not installed in {target}", hint="Install it there, or restore elsewhere")
     whole = choice.single is not None and _is_folder(first, source)
-    plan = plan_for(target, choice, site, whole=whole, partial=bool(only), run=run)
+    plan = plan_for(
+        target, choice, site, whole=whole, partial=bool(only), mark=swap.mark_of(run.id, source.record.name), run=run
+    )
     members = _Members(wanted)
     swap.make_way(plan, run)
     sites.make_folder(target, plan.new, run)
@@ -106,7 +108,7 @@ class _Members:
             self.tops[member.path] = None
 
 
-def plan_for(target: Target, choice: Choice, site: Site, *, whole: bool, partial: bool, run: Run) -> Plan:
+def plan_for(target: Target, choice: Choice, site: Site, *, whole: bool, partial: bool, mark: str, run: Run) -> Plan:
     """Where to stage, and how to put it in use.
 
     Args:
@@ -115,21 +117,21 @@ def plan_for(target: Target, choice: Choice, site: Site, *, whole: bool, partial
         site: what is there now.
         whole: whether the archive is of one whole folder.
         partial: whether only a part of it is restored.
+        mark: what the staged names end with.
         run: the restore's run.
     """
-    id8 = run.id[:8]
     if choice.single is None:
-        return Plan(target, choice.base, id8, inside=True, entries=())
+        return Plan(target, choice.base, mark, inside=True, entries=())
     if not whole:
-        return Plan(target, site.path if site.what == "folder" else dirname(site.path), id8, inside=True, entries=())
+        return Plan(target, site.path if site.what == "folder" else dirname(site.path), mark, inside=True, entries=())
     if site.what not in ("folder", "missing"):
         raise SourceError(
             f"{site.path} is no folder and the snapshot holds one", where=str(target), hint="Move it away"
         )
     if partial:
-        return Plan(target, site.path, id8, inside=True, entries=())
+        return Plan(target, site.path, mark, inside=True, entries=())
     beside = site.what == "missing" or (site.beside and sites.renameable(target, site.path, run))
-    return Plan(target, site.path, id8, inside=not beside)
+    return Plan(target, site.path, mark, inside=not beside)
 
 
 def _is_folder(first: bytes, source: Source) -> bool:

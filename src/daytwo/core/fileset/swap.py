@@ -8,6 +8,7 @@ does the work, and what a person runs to finish or undo it.
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import shlex
 from dataclasses import dataclass
@@ -92,6 +93,14 @@ move_in() { all "$new" "$path"; attributes "$new" "$path"; }
 move_back() { all "$path" "$new"; attributes "$path" "$new"; }
 move_old() { all "$old" "$path"; attributes "$old" "$path"; }
 """
+
+
+def mark_of(run_id: str, component: str) -> str:
+    """Eight hex digits for the names that a run makes beside a component's files.
+
+    Of the run and the component: two components may have files in the same folder.
+    """
+    return hashlib.sha256(f"{run_id} {component}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ fi
 folder=$($git rev-parse --absolute-git-dir)
 [ ! -d "$folder/lfs/objects" ] || echo lfs
 [ ! -d "$folder/modules" ] || echo modules
-stashes=$($git reflog show --format=x refs/stash 2>/dev/null | wc -l)
+stashes=$($git stash list 2>/dev/null | wc -l)
 [ "$stashes" -le 1 ] || echo "stashes $stashes"
 """
 
@@ -115,17 +115,15 @@ def refs(target: Target, path: str, run: Run) -> dict[str, str]:
     return {name: oid for oid, name in pairs}
 
 
-def count_commits(target: Target, path: str, tips: tuple[str, ...] | None, run: Run) -> int:
+def count_commits(target: Target, path: str, tips: tuple[str, ...], run: Run) -> int:
     """Commits that can be reached.
 
     Args:
         target: where.
         path: the repository.
-        tips: from where; from every reference and HEAD when None.
+        tips: from where.
         run: the run it belongs to.
     """
-    if tips is None:
-        return int(capture(target, git(path, "rev-list", "--count", "--all"), run).text)
     if not tips:
         return 0
     stdin = "".join(f"{tip}\n" for tip in tips).encode()

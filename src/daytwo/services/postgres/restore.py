@@ -124,7 +124,7 @@ def restore(session: Session, database: str, path: str, *args: str) -> tuple[str
     harmless: dict[str, None] = {}
     number = 0
     inner = restore_command(session, database, path, *args)
-    merged = replace(inner, argv=("sh", "-c", _MERGED, "sh", *inner.argv))
+    merged = replace(inner, argv=("sh", "-c", _MERGED, "sh", *inner.argv), name="pg_restore")
     with Process(session.access.target, merged, session.run) as process:
         while data := process.stdout.read(CHUNK):
             session.run.check()
