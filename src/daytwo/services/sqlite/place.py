@@ -68,7 +68,8 @@ if [ -e "$old" ]; then echo kept; fi
 _OPEN = """
 find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null | while IFS= read -r found; do
   process=${found%/fd/*}
-  echo "${process#/proc/} ($(cat "$process/comm" 2>/dev/null))"
+  name=$(cat "$process/comm" 2>/dev/null)
+  [ "$name" = find ] || echo "${process#/proc/} ($name)"
 done | sort -u
 """
 
