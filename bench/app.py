@@ -4,14 +4,16 @@ Three fifths are pgbench's tables, a twentieth is in 200 small tables, a quarter
 the rest is text. The same size gives the same content every time.
 """
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure import Command
 from tests.parts.postgres import PostgresServer, postgres18
+
+from bench.measure import Command
 
 DATABASE = "bench"
 SMALL_TABLES = 200
@@ -27,7 +29,8 @@ _TABLES = """do $$ begin
     execute format('create table %I (id int primary key, name text not null, at timestamptz not null, data jsonb)',
       'small_' || number);
     execute format('insert into %I select i, md5(i::text), timestamptz ''2026-01-01'' + i * interval ''1 minute'',
-      json_build_object(''key'', md5((i * %s)::text), ''note'', repeat(md5(i::text), 2)) from generate_series(1, {rows}) i',
+      json_build_object(''key'', md5((i * %s)::text), ''note'', repeat(md5(i::text), 2))
+      from generate_series(1, {rows}) i',
       'small_' || number, number);
     execute format('create index on %I (name)', 'small_' || number);
   end loop;
@@ -65,8 +68,6 @@ class App:
     @property
     def env(self) -> dict[str, str]:
         """What makes programs run by hand find the server, and the client tools that belong to it."""
-        import os
-
         return {**self.server.env(DATABASE), "PATH": f"{self.server.bin}{os.pathsep}{os.environ['PATH']}"}
 
     def files(self) -> tuple[int, int]:

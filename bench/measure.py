@@ -20,7 +20,7 @@ _EVERY = 0.1
 """Seconds between two looks at the memory."""
 
 
-class CommandFailed(RuntimeError):
+class CommandFailedError(RuntimeError):
     """A command that was measured did not succeed; the message has the end of what it said."""
 
 
@@ -55,7 +55,7 @@ class Command:
         """Run it without measuring.
 
         Raises:
-            CommandFailed: it did not end with 0.
+            CommandFailedError: it did not end with 0.
         """
         measure(self, watch=False)
 
@@ -68,7 +68,7 @@ def measure(command: Command, *, watch: bool = True) -> Sample:
         watch: look at its memory, which is too coarse for what takes less than a second.
 
     Raises:
-        CommandFailed: it did not end with 0.
+        CommandFailedError: it did not end with 0.
     """
     log = command.cwd / "bench.log"
     with log.open("wb") as out:
@@ -85,7 +85,7 @@ def measure(command: Command, *, watch: bool = True) -> Sample:
             memory.end()
     if process.returncode:
         said = log.read_text(errors="replace")[-2000:]
-        raise CommandFailed(f"{' '.join(map(str, command.argv))} ended with {process.returncode}:\n{said}")
+        raise CommandFailedError(f"{' '.join(map(str, command.argv))} ended with {process.returncode}:\n{said}")
     cpu = usage.ru_utime + usage.ru_stime
     if memory is None:
         return Sample(wall, cpu)

@@ -1,7 +1,7 @@
 """`make bench-protect`: backup, restore, memory and start of daytwo, side by side with what people use today.
 
-Everyone runs in turn (A B A B ...) on the same app, with the disk quiet before each run; medians are compared. All of it
-is in a temporary folder that is removed at the end.
+Everyone runs in turn (A B A B ...) on the same app, with the disk quiet before each run; medians are compared. All of
+it is in a temporary folder that is removed at the end.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.app import App, made
-from bench.measure import CommandFailed
+from bench.measure import CommandFailedError
 from bench.races import Races
 from bench.report import Report
 from daytwo.core.units import Size
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tempfile.tempdir = folder
         try:
             _race(Path(folder) / "app", options, Path(borgmatic).resolve() if borgmatic else None, report)
-        except CommandFailed as error:
+        except CommandFailedError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         finally:

@@ -7,20 +7,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from daytwo.core.errors import CancelledError, CommandError, MissingToolError, UsageError
-from daytwo.core.manifest import Digest
+from daytwo.core.manifest import ComponentRecord, Digest
 from daytwo.core.run import Run
-from daytwo.core.service import Component
+from daytwo.core.service import Component, DumpFacts
 from daytwo.core.target import LOCAL
 from daytwo.services.postgres import PostgresService
 from daytwo.services.postgres.offsets import OffsetRecorder
 from daytwo.services.postgres.restore import placed
-from tests.contract.services import ServiceContract, dump_to_file
+from tests.contract.services import ServiceContract, dump_to_file, source_of
 from tests.parts.postgres import PostgresServer
 from tests.parts.process import wait_until
 from tests.real.services.postgres_case import AWKWARD, ROWS, LocalCase
@@ -124,15 +125,38 @@ def test_f02_counts_are_of_the_dumps_own_snapshot_while_writes_go_on(case: Local
     staged.discard()
 
 
-def test_a_table_emptied_while_it_is_counted_is_counted_as_dumped(case: LocalCase, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["truncate big", "drop table big", "vacuum full big"])
+def test_a_table_that_goes_when_pg_dump_lets_go_of_it_is_not_counted_wrong(
+    case: LocalCase, run: Run, tmp_path: Path, how: str
+) -> None:
     case.fill()
-    with database_of(case.service()).dump(run) as dump:
-        chunks = list(dump.chunks())
-        truncating = threading.Thread(target=case.sql, args=("truncate big",))
-        truncating.start()
+    case.sql("create table later as select n, repeat(md5(n::text), 200) from generate_series(1, 2000) n")
+    component = database_of(case.service())
+    with component.dump(run) as dump, (tmp_path / "db.dump").open("wb") as out:
+        chunks = dump.chunks()
+        out.write(next(chunks))
+        other = threading.Thread(target=case.sql, args=(how,))
+        other.start()
+        waiting = "select count(*) from pg_locks where not granted and mode = 'AccessExclusiveLock'"
+        wait_until(lambda: case.sql(waiting) == "1", what="it waits for pg_dump")
+        out.writelines(chunks)
         facts = dump.facts()
-    truncating.join()
-    assert chunks and facts.counts["public.big"] == 40
+    other.join()
+    assert facts.counts.get("public.big", 40) == 40
+    assert ("public.big" in facts.counts) != any("public.big" in warning for warning in facts.warnings)
+    assert facts.counts["public.later"] == 2000
+    source = source_of(tmp_path / "db.dump", record_of(component, facts), tmp_path)
+    staged = database_of(case.elsewhere()).stage(source, run)
+    assert dict(staged.counts) == dict(facts.counts), "no false alarm at the restore"
+    staged.discard()
+
+
+def record_of(component: Component, facts: DumpFacts) -> ComponentRecord:
+    return ComponentRecord(
+        name=component.name, service=component.service, kind=component.kind, format=component.format,
+        counts=dict(facts.counts), contents=facts.contents, source=facts.source, tools=dict(facts.tools),
+        begun=datetime.now(UTC), ended=datetime.now(UTC),
+    )  # fmt: skip
 
 
 def test_a_stale_materialized_view_is_no_mismatch(case: LocalCase, run: Run, tmp_path: Path) -> None:
@@ -210,6 +234,23 @@ def test_f03_a_newer_dump_goes_into_an_older_server(
     finally:
         case.clean()
         case.server.sql(f"drop role {role}")
+
+
+def test_f03_a_locale_that_the_server_does_not_know_is_a_warning(
+    case: LocalCase, old_case: LocalCase, run: Run, tmp_path: Path
+) -> None:
+    case.server.sql(f"create database \"{case.database}\" template template0 encoding 'UTF8' locale_provider builtin "
+                    "builtin_locale 'C.UTF-8' locale 'C'")  # fmt: skip
+    case.sql("create table t as select 'é' as c")
+    source, facts = dump_to_file(database_of(case.service()), run, tmp_path)
+    case.destroy()
+    database_of(case.service()).stage(source, run).swap()
+    about = f"select datlocprovider, datlocale from pg_database where datname = '{case.database}'"
+    assert case.server.sql(about) == "b|C.UTF-8", "a server that knows it has it again"
+    staged = database_of(old_case.at(old_case.database, bin=str(case.server.bin))).stage(source, run)
+    assert "the new database has the server's own locale" in staged.warnings[0]
+    assert dict(staged.counts) == dict(facts.counts)
+    staged.discard()
 
 
 def test_f03_an_older_dump_goes_into_a_newer_server(

@@ -105,6 +105,7 @@ class FilesComponent(Component):
             run,
             where=where,
             may_be_empty=whole,
+            keep=lambda member: site.gnu or not choice.leaves_out(member.path),
         )
         if not (whole and target.is_local):
             return stream

@@ -45,9 +45,9 @@ def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
 
 
 def plain_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
-    """The tar of busybox, which knows neither holes nor attributes."""
+    """The tar of busybox, which knows neither holes nor attributes, nor, as some build it, any option to leave out."""
     follow = ("-h",) if choice.follow else ()
-    return command("tar", "-c", follow, "-f", "-", "-C", base, choice.exclude_options(), roots, env=C, ok=(0, 1, 2))
+    return command("tar", "-c", follow, "-f", "-", "-C", base, roots, env=C, ok=(0, 1, 2))
 
 
 class TarDump(Dump):

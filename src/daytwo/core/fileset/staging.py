@@ -173,7 +173,7 @@ def _gnu_extract(folder: str, root: bool) -> Command:
 
 
 def _plain_extract(folder: str) -> Command:
-    return command("tar", "-x", "-p", "-f", "-", "-C", folder, env=C)
+    return command("tar", "-x", "-f", "-", "-C", folder, env=C)
 
 
 def _compared(target: Target, folder: str, tally: Tally, run: Run) -> dict[str, int]:

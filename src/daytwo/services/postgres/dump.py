@@ -78,10 +78,15 @@ class DatabaseDump(Dump):
 
     def _count(self, entries: tuple[Entry, ...]) -> None:
         try:
-            self._counts = self._snapshot.counts(table_oids(entries))
+            counted = self._snapshot.counts(table_oids(entries))
         except CommandError as error:  # the dump itself is whole; say that its rows are not known
             self._session.run.check()
             self._warnings.append(f"the rows could not be counted: {error.what}")
+            return
+        self._counts = counted.counts
+        if counted.skipped:
+            names = ", ".join(counted.skipped[:5]) + (" and others" if len(counted.skipped) > 5 else "")
+            self._warnings.append(f"not counted because they were dropped, emptied or locked meanwhile: {names}")
 
 
 def warnings_in(stderr: str) -> list[str]:

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from daytwo.core.errors import CommandError, DaytwoError
 from daytwo.core.process import CHUNK, Process
@@ -11,15 +13,28 @@ from daytwo.services.postgres.catalog import as_counts, as_tables, count_query, 
 from daytwo.services.postgres.session import Session
 
 _BATCH = 200
-"""Tables locked and counted by one message to `psql`."""
+"""Tables counted by one message to `psql`."""
 
 _BEGIN = """SET statement_timeout = 0;
-SET lock_timeout = 0;
+SET lock_timeout = '30s';
 SET idle_in_transaction_session_timeout = 0;
 {newer}SET row_security = off;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT json_build_array(pg_export_snapshot());
 """
+
+
+# The row of the catalog is the snapshot's; the function looks at what there is now.
+_REPLACED = """select json_build_array(oid::bigint) from pg_class where oid = any('{{{oids}}}'::oid[])
+  and relfilenode is distinct from pg_relation_filenode(oid);"""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Rows by table, and the tables that were dropped, emptied or locked before they could be counted."""
+
+    counts: Mapping[str, int]
+    skipped: tuple[str, ...] = ()
 
 
 class Snapshot:
@@ -54,23 +69,28 @@ class Snapshot:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def counts(self, oids: tuple[int, ...]) -> dict[str, int]:
+    def counts(self, oids: tuple[int, ...]) -> Counted:
         """Count the rows of these tables as the snapshot sees them.
 
-        The tables are locked first, as `pg_dump` does: what a `TRUNCATE` empties is empty in every snapshot.
+        Locks would not help: a `TRUNCATE` that waits for `pg_dump` to end comes before ours. What it empties is empty
+        in every snapshot, and shows by a file that is not the one the snapshot knows; such a table is not counted.
 
         Raises:
-            CommandError: a table was dropped or may not be read.
+            CommandError: the catalog cannot be read.
         """
         tables = as_tables(self._ask(tables_query(oids)))
-        batches = [tables[begin : begin + _BATCH] for begin in range(0, len(tables), _BATCH)]
-        for batch in batches:
-            self._ask(f"LOCK TABLE ONLY {', ONLY '.join(table.sql for table in batch)} IN ACCESS SHARE MODE;")
+        self._ask("\\set ON_ERROR_STOP off\n\\set ON_ERROR_ROLLBACK on")  # one table that is gone is no reason to stop
         counts: dict[str, int] = {}
-        for batch in batches:
+        for begin in range(0, len(tables), _BATCH):
+            batch = tables[begin : begin + _BATCH]
             counts |= as_counts(batch, self._ask(count_query(batch)))
+        replaced = {str(oid) for (oid,) in self._ask(_REPLACED.format(oids=",".join(map(str, oids))))}
+        whole = {table.key for table in tables if str(table.oid) not in replaced}
         self._ask("COMMIT;")
-        return counts
+        return Counted(
+            {key: count for key, count in counts.items() if key in whole},
+            tuple(table.key for table in tables if table.key not in counts or table.key not in whole),
+        )
 
     def close(self) -> None:
         """End the transaction and the program."""

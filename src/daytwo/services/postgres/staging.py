@@ -104,8 +104,12 @@ def stage_database(session: Session, source: Source, jobs: int) -> StagedDatabas
 
 
 def known(counts: Mapping[str, int], source: Source) -> dict[str, int]:
-    """The counts without empty tables that the manifest does not count (a standby does not dump unlogged tables)."""
-    return {key: count for key, count in counts.items() if count or key in source.record.counts}
+    """The counts of the tables that the manifest counts; of all where it counts none.
+
+    A table that was emptied while it was dumped is not in the manifest, nor is an unlogged one that a standby skips.
+    """
+    wanted = source.record.counts
+    return {key: count for key, count in counts.items() if key in wanted or not wanted}
 
 
 def settle(session: Session, database: str) -> dict[str, int]:
