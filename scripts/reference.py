@@ -70,7 +70,7 @@ def _kinds(package: str) -> str:
     out = [f"# {package.capitalize()}\n"]
     for kind in kinds(package):
         plugin = service_class(kind) if package == "services" else repository_class(kind)
-        out += [f"## {kind}\n", f"{plugin.summary}\n", _settings(plugin.Settings)]
+        out += [f"## {kind}\n", f"{plugin.summary[0].upper()}{plugin.summary[1:]}.\n", _settings(plugin.Settings)]
     return "\n".join(out)
 
 

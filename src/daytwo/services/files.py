@@ -60,7 +60,7 @@ class Files(Service[FilesSettings]):
     """A folder, a file, a pattern, or a named Docker volume."""
 
     kind = "files"
-    summary = "files: a folder, a file, a pattern or a Docker volume"
+    summary = "a folder, a file, a pattern or a Docker volume"
     Settings = FilesSettings
 
     def components(self) -> tuple[Component, ...]:

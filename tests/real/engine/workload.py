@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from daytwo.core.errors import RefusedError
 from daytwo.engine import Engine, OnInterruption, Steps, workflow
 from daytwo.store.database import open_database
-from daytwo.store.url import StateUrl
 from daytwo.store.tables import locks
+from daytwo.store.url import StateUrl
 
 
 def die() -> None:

@@ -7,7 +7,7 @@ from os import fsdecode
 from posixpath import dirname, join
 
 from daytwo.core.command import command
-from daytwo.core.errors import SourceError
+from daytwo.core.errors import MissingToolError, SourceError
 from daytwo.core.fileset.choice import Choice
 from daytwo.core.fileset.mounts import Mount, can_be_renamed, mounts_below, parse
 from daytwo.core.process import Process, capture
@@ -111,7 +111,9 @@ def look(target: Target, path: str, run: Run) -> Site:
         MissingToolError: there is no shell.
         UnreachableError: the place does not answer.
     """
-    done = capture(target, command("sh", "-c", _LOOK, "sh", path, env=C), run)
+    done = capture(target, command("sh", "-c", _LOOK, "sh", path, env=C, ok=(0, 126, 127)), run)
+    if done.code:  # docker says why on standard output
+        raise MissingToolError(f"there is no shell in {target}", hint="Back it up by its volume: `volume: NAME`")
     head, _, tail = done.stdout.partition(b"\n")
     uid, _, tail = tail.partition(b"\n")
     size, _, tail = tail.partition(b"\n")

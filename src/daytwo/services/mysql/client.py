@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import Field
 
@@ -26,7 +25,6 @@ Row = tuple[str, ...]
 class Settings(ServiceSettings):
     """A database on MariaDB or MySQL, reached with the client programs at the target."""
 
-    kind: Literal["mysql"] = "mysql"
     database: str = Field(min_length=1, max_length=64, description="name of the database")
     user: str | None = Field(default=None, description="user; the client's own default when absent")
     host: str | None = Field(default=None, description="host name of the server, seen from the target")

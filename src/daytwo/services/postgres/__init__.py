@@ -19,7 +19,7 @@ class PostgresService(Service[PostgresSettings]):
     """A PostgreSQL database."""
 
     kind = "postgres"
-    summary = "PostgreSQL database, with the server's roles"
+    summary = "a PostgreSQL database, with the server's roles"
     Settings = PostgresSettings
 
     def components(self) -> tuple[Component, ...]:

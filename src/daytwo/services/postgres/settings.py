@@ -4,7 +4,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -75,7 +75,6 @@ class PostgresSettings(ServiceSettings):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    kind: Literal["postgres"] = Field(default="postgres", description="what sort of service it is")
     database: str | None = Field(default=None, min_length=1, description="the database; named like the user by default")
     user: str | None = Field(default=None, min_length=1, description="the role to connect as; `postgres` by default")
     host: str | None = Field(
