@@ -178,6 +178,7 @@ class App:
         ):
             with bench.run(f"clean-{run_id}") as cleaner:
                 self.notices += [str(one) for one in clean_up(bench, engine, cleaner)]
+                self.notices += cleaner.warnings
             bench.runs.begin(run_id, kind, subject, str(bench.owner), bench.actor, bench.clock())
             return engine.run(flow, run_id, argument)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, SourceError, UsageError
-from daytwo.core.fileset.swap import Plan
+from daytwo.core.fileset.swap import Plan, mark_of
 from daytwo.core.fileset.words import understand
 from daytwo.core.run import Run
 from daytwo.core.service import Place, Service, Source, Tree
@@ -605,7 +605,7 @@ class TestInterrupted:
     def test_it_is_told_of_and_refused(self, root: Path, run: Run, tmp_path: Path) -> None:
         (component,) = files(root.parent, path="data").components()
         source, _ = dump_to_file(component, run, tmp_path)
-        plan = Plan(LOCAL, str(root), "89abcdef", inside=True)
+        plan = Plan(LOCAL, str(root), mark_of("89abcdef01234567", "uploads.tar"), inside=True)
         Path(plan.journal).write_text(plan.script())
         with pytest.raises(SourceError, match="undo"):
             dump_to_file(component, run, tmp_path)
@@ -639,8 +639,9 @@ class TestInterrupted:
 
     def test_sweep_removes_what_a_dead_run_staged(self, root: Path, run: Run) -> None:
         (component,) = files(root.parent, path="data").components()
-        beside = root.parent / "data.daytwo-new-89abcdef"
-        inside = root / ".daytwo-new-89abcdef"
+        mark = mark_of("89abcdef01234567", "uploads.tar")
+        beside = root.parent / f"data.daytwo-new-{mark}"
+        inside = root / f".daytwo-new-{mark}"
         beside.mkdir()
         inside.mkdir()
         assert len(component.sweep("89abcdef01234567", run)) == 2

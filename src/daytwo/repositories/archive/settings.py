@@ -73,6 +73,7 @@ class SftpAddress(_Block):
 class ArchiveSettings(RepositorySettings):
     """Plain files that people can open without daytwo, in a folder, an S3 bucket or on an SSH host."""
 
+    kind: Literal["archive"] = Field(default="archive", description="what sort of repository it is")
     path: Path | None = Field(default=None, description="local folder, made when missing")
     url: str | None = Field(
         default=None, description="`s3://bucket/prefix`, `sftp://[user@]host[:port]/path` or `sftp:alias:/path`"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
@@ -25,6 +26,7 @@ Row = tuple[str, ...]
 class Settings(ServiceSettings):
     """A database on MariaDB or MySQL, reached with the client programs at the target."""
 
+    kind: Literal["mysql"] = Field(default="mysql", description="what sort of service it is")
     database: str = Field(min_length=1, max_length=64, description="name of the database")
     user: str | None = Field(default=None, description="user; the client's own default when absent")
     host: str | None = Field(default=None, description="host name of the server, seen from the target")

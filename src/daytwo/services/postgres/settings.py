@@ -4,7 +4,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -73,6 +73,7 @@ def parse_url(url: str) -> Address:
 class PostgresSettings(ServiceSettings):
     """A PostgreSQL database: in a container, local, on an SSH host, or by URL."""
 
+    kind: Literal["postgres"] = Field(default="postgres", description="what sort of service it is")
     model_config = ConfigDict(hide_input_in_errors=True)
 
     database: str | None = Field(default=None, min_length=1, description="the database; named like the user by default")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ _KEYSPACE = re.compile(r"keys=(\d+),expires=(\d+)")
 class Settings(ServiceSettings):
     """A Redis or Valkey server, reached with its command line program at the target."""
 
+    kind: Literal["redis"] = Field(default="redis", description="what sort of service it is")
     host: str | None = Field(default=None, description="host name of the server, seen from the target")
     port: int = Field(default=6379, ge=1, le=65535, description="port of the server")
     username: str | None = Field(default=None, description="ACL user; the default user when absent")
