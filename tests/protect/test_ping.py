@@ -126,11 +126,6 @@ def test_a_query_stays_behind_the_path(service: Service, manner: Manner, run: Ru
     assert service.got == [("GET", f"/{TOKEN}/start?create=1", "")]
 
 
-def test_the_silent_one_is_silent(run: Run) -> None:
-    Pinger.silent().failure(run, "x")
-    assert run.warnings == []
-
-
 def test_the_address_may_be_a_reference(service: Service, manner: Manner, run: Run, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(f"{service.url}/{TOKEN}\n")
     addresses = Ping.model_validate({"file": "url"})

@@ -11,7 +11,7 @@ from daytwo.core.errors import ExitCode
 from daytwo.ledger.runs import Outcome
 
 if TYPE_CHECKING:
-    from daytwo.protect.backup import BackupResult
+    from daytwo.protect.snapshot import BackupResult
 
 backup = make("Make a snapshot now.")
 
@@ -33,8 +33,8 @@ def run(
 
     Ends with 0 when everything is stored, 3 when a repository or a later step failed, 1 when there is no snapshot.
     """
-    from daytwo.protect.backup import BackupResult
     from daytwo.protect.plan import make_plan
+    from daytwo.protect.snapshot import BackupResult
 
     with session(config, as_json=json, quiet=quiet) as app:
         chosen = app.backup_name(name)

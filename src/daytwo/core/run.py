@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -89,6 +90,21 @@ class Run:
     def remaining(self) -> float | None:
         """Seconds left, or None where there is no limit."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def stop(self) -> None:
+        """End it as part of a run that is cancelled."""
+        self.cancel("its run was stopped")
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator["Run"]:
+        """A part of this run with a time limit of its own; cancelling this run cancels it."""
+        remaining = self.remaining()
+        part = Run(self.id, self.work, timeout=seconds if remaining is None else min(seconds, remaining))
+        self.adopt(part)
+        try:
+            yield part
+        finally:
+            self.release(part)
 
     def adopt(self, process: Stoppable) -> None:
         """Have this process ended when the run is cancelled."""

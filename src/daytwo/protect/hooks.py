@@ -1,6 +1,6 @@
 """Commands that a user has run before and after a backup, and when it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from daytwo.config.models import Hook
 from daytwo.core.command import Command
@@ -11,7 +11,7 @@ from daytwo.core.target import LOCAL, Target
 from daytwo.protect.workbench import Workbench
 
 
-def run_hooks(hooks: Sequence[Hook], moment: str, bench: Workbench, run: Run, env: dict[str, str]) -> None:
+def run_hooks(hooks: Sequence[Hook], moment: str, bench: Workbench, run: Run, env: Mapping[str, str]) -> None:
     """Run hooks in their order.
 
     Args:
@@ -27,15 +27,10 @@ def run_hooks(hooks: Sequence[Hook], moment: str, bench: Workbench, run: Run, en
     for hook in hooks:
         target: Target = bench.services[hook.service].target if hook.service else LOCAL
         try:
-            capture(target, Command(hook.run, env=env, where=f"{moment} hook"), _limited(run, hook))
+            with run.limited(float(hook.timeout)) as part:
+                capture(target, Command(hook.run, env=env, where=f"{moment} hook"), part)
         except DaytwoError as error:
+            run.check()  # a cancelled run is no failed hook
             raise CommandError(
                 f"`{' '.join(hook.run)}` failed: {error.what}", where=f"{moment} hook", hint=error.hint
             ) from None
-
-
-def _limited(run: Run, hook: Hook) -> Run:
-    """The same run with the hook's own time limit."""
-    remaining = run.remaining()
-    timeout = float(hook.timeout) if remaining is None else min(float(hook.timeout), remaining)
-    return Run(run.id, run.work, timeout=timeout)

@@ -66,11 +66,6 @@ class Pinger:
         """The pinger that the configuration asks for."""
         return cls(settings, config.folder)
 
-    @classmethod
-    def silent(cls) -> "Pinger":
-        """One that says nothing."""
-        return cls()
-
     def start(self, run: Run) -> None:
         """Say that the run has begun."""
         self._say("start", run, "")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from daytwo.core.errors import UsageError
 from daytwo.core.run import Run
-from daytwo.protect.backup import store_now
 from daytwo.protect.plan import make_plan
+from daytwo.protect.snapshot import store_now
 from daytwo.protect.workbench import Workbench
 
 

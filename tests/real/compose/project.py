@@ -35,8 +35,8 @@ insert into posts (body, at, mood, extra, raw)
   select 'Grüße ' || i || E'\\n\\\\N', timestamptz '2026-01-01 00:00:00+02' + i * interval '1 hour', 'good',
     jsonb_build_object('n', i), decode(md5(i::text), 'hex') from generate_series(1, 500) i;
 insert into posts (body) values ('');
-create table "Odd ""name""" (a int references posts, b text);
-insert into "Odd ""name""" values (1, null), (2, '');
+create table "Odd Name" (a int references posts, b text);
+insert into "Odd Name" values (1, null), (2, '');
 create view good as select id, body from posts where mood = 'good';
 grant select on good to reporter;
 """
@@ -113,8 +113,8 @@ class Project:
     folder: Path
     name: str
     passwords: Mapping[str, str]
+    written: str = ""
     config: str = ""
-    key: str = ""
     dirty: bool = True
     said: list[str] = field(default_factory=list)
 
@@ -157,6 +157,22 @@ class Project:
         return self.exec(
             "mariadb", "sh", "-c", 'MYSQL_PWD=$MARIADB_ROOT_PASSWORD exec "$0" "$@"', *argv, stdin=stdin
         )
+
+    @property
+    def key(self) -> str:
+        """The file with the recovery key."""
+        return str(self.folder / "key.txt")
+
+    def set_up(self) -> None:
+        """Fill it, have `daytwo init` write a configuration, and edit that as a person does."""
+        self.fill()
+        told = self.json("init", str(self.folder))
+        Path(self.key).write_text(told["recovery_key"] + "\n")
+        self.written = (self.folder / "daytwo.yaml").read_text()
+        found = f"state: {{kind: files, volume: {self.name}_state}}"
+        assert found in self.written, self.written
+        by_hand = f"state: {{kind: sqlite, container: {self.app}, path: /state/state.db}}"
+        self.config = self.written.replace(found, by_hand)
 
     def fill(self) -> None:
         """Make the data anew."""

@@ -193,9 +193,15 @@ def test_hooks_run_in_their_order_with_what_they_must_know(desk: Desk) -> None:
     assert len(desk.json("snapshots")) == 1
     log.unlink()
     desk.write(backup=f"after: [['false']], on_failure: {say('failed')}")
-    desk.daytwo("backup", code=None)
+    assert "FAILED after hook" in desk.daytwo("backup", code=3).out
     assert "failed" in log.read_text()
     assert len(desk.json("snapshots")) == 2, "an after hook cannot undo what is stored"
+
+
+def test_a_hook_that_hangs_is_ended_by_its_own_time_limit(desk: Desk) -> None:
+    desk.write(backup="before: [{run: [sleep, '300'], timeout: 300ms}]")
+    failed = desk.daytwo("backup", code=1)
+    assert "`sleep 300` failed: stopped: it took longer than its time limit" in failed.err
 
 
 @contextmanager

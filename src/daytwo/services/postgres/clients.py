@@ -94,7 +94,7 @@ def find_clients(target: Target, run: Run, *, bin: Path | None = None, where: st
     """
     listing = capture(target, command("sh", "-c", _FINDER, "sh", str(bin or ""), where=where), run).text
     found: dict[Version, Client] = {}
-    for line in listing.split("\n"):
+    for line in filter(None, listing.split("\n")):
         folder, _, text = line.partition("\t")
         version = Version.parse(text)
         found.setdefault(version, Client(folder, version))
