@@ -1,11 +1,12 @@
 """`daytwo pin` and `daytwo unpin`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from daytwo.cli.options import ConfigOption, RepositoryOption, make
-from daytwo.cli.output import line
+from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
+from daytwo.cli.output import line, print_json
 from daytwo.cli.session import session
 from daytwo.core.errors import UsageError
 from daytwo.core.manifest import MarkKind
@@ -19,22 +20,32 @@ NoteOption = Annotated[str, typer.Option("--note", help="Why, for whoever reads 
 
 @pin.command()
 def run_pin(
-    wanted: IdArgument, config: ConfigOption = None, repository: RepositoryOption = None, note: NoteOption = ""
+    wanted: IdArgument,
+    config: ConfigOption = None,
+    repository: RepositoryOption = None,
+    note: NoteOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Keep a snapshot for ever, whatever the rules say, in every repository that has it."""
-    _mark(wanted, config, repository, MarkKind.PINNED, note)
+    _mark(wanted, config, repository, MarkKind.PINNED, note, as_json=json)
 
 
 @unpin.command()
 def run_unpin(
-    wanted: IdArgument, config: ConfigOption = None, repository: RepositoryOption = None, note: NoteOption = ""
+    wanted: IdArgument,
+    config: ConfigOption = None,
+    repository: RepositoryOption = None,
+    note: NoteOption = "",
+    json: JsonOption = False,
 ) -> None:
     """Let the rules decide about a snapshot again."""
-    _mark(wanted, config, repository, MarkKind.UNPINNED, note)
+    _mark(wanted, config, repository, MarkKind.UNPINNED, note, as_json=json)
 
 
-def _mark(wanted: str, config: ConfigOption, repository: str | None, kind: MarkKind, note: str) -> None:
-    with session(config) as app, app.look("pin") as work:
+def _mark(
+    wanted: str, config: Path | None, repository: str | None, kind: MarkKind, note: str, *, as_json: bool
+) -> None:
+    with session(config, as_json=as_json) as app, app.look("pin") as work:
         found = [one for one in app.snapshots(work, repository) if one.id.startswith(wanted)]
         if len({one.id for one in found}) != 1:
             raise UsageError(
@@ -42,4 +53,7 @@ def _mark(wanted: str, config: ConfigOption, repository: str | None, kind: MarkK
             )
         for one in found:
             app.mark(one, kind, note, work)
-            line(f"{one.id} in {one.repository} is {kind}")
+            if not as_json:
+                line(f"{one.id} in {one.repository} is {kind}")
+    if as_json:
+        print_json([{"id": one.id, "repository": one.repository, "mark": kind} for one in found])

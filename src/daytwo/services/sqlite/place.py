@@ -128,9 +128,9 @@ class DatabasePlace:
         if site.what != "file":
             problem = "is no file" if site.what != "missing" else "is not there"
             raise SourceError(f"{self.path} {problem}", where=str(self.target), hint="Correct the path")
+        if not site.size:  # which SQLite takes for a database without tables
+            raise SourceError(f"{self.path} is an empty file", where=str(self.target), hint="Correct the path")
         if self.target.is_local:
-            if Path(site.path).stat().st_size == 0:
-                raise SourceError(f"{self.path} is an empty file, no database", hint="Correct the path")
             database.copy(Path(site.path), to)
             return Tool("python3", database.VERSION)
         tool = self.tool(run)
@@ -155,8 +155,6 @@ class DatabasePlace:
                     out.write(chunk)
         finally:
             remove(self.target, Run(run.id, run.work, timeout=60), aside, *(aside + end for end in COMPANIONS))
-        if to.stat().st_size == 0:
-            raise SourceError(f"{self.path} is an empty file, no database", where=str(self.target))
 
     def copy_beside(self, live: str, aside: str, tool: Tool, run: Run) -> None:
         """Copy a database at its place, as of one moment.
