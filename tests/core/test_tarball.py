@@ -234,6 +234,12 @@ REFUSED: dict[str, bytes] = {
     "one path twice": make(("a", REG, b"shown"), ("./a", REG, b"extracted")),
     "a file, then a symbolic link of its name": make(("a", REG, b"x"), ("a", SYM, "/etc")),
     "a symbolic link, then a file of its name": make(("a", SYM, "/etc/passwd"), ("a", REG, b"x")),
+    "a symbolic link, then a member whose other name is its": make(("x", SYM, "/etc"))[:512]
+    + _pax(_record("path", "y"), _plain(b"x", b""))
+    + END,
+    "hard link behind a folder that became a symbolic link": make(
+        ("s/passwd", REG, b""), ("s", SYM, "/etc"), ("h", LNK, "s/passwd")
+    ),
     "root folder as a symbolic link": make((".", SYM, "/etc")),
     "unknown type": _plain(b"v", kind=b"V") + END,
     "multi-volume": _plain(b"v", kind=b"M") + END,

@@ -12,7 +12,8 @@ from daytwo.core.errors import DaytwoError, IntegrityError, SourceError, UsageEr
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Place, Service
 from daytwo.core.tarball import listing
-from daytwo.services.git import Git, GitSettings
+from daytwo.core.target import Target
+from daytwo.services.git import Git, GitSettings, repository
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
 from tests.services import folders
 
@@ -289,6 +290,24 @@ def test_damage_in_the_middle_is_found(path: Path, run: Run, tmp_path: Path) -> 
     for act in (component(path).verify, component(path).stage):
         with pytest.raises(IntegrityError):
             act(source_of(file, damaged.record, tmp_path / "w2"), run)
+    assert folders.leftovers(path) == []
+
+
+def test_f02_references_are_compared_with_those_of_the_bundle(
+    path: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a git that loses a reference and says nothing."""
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    real = repository.refs
+
+    def lossy(target: Target, folder: str, run: Run) -> dict[str, str]:
+        found = real(target, folder, run)
+        return {name: oid for name, oid in found.items() if name != "refs/tags/v1"}
+
+    monkeypatch.setattr(repository, "refs", lossy)
+    for act in (component(path).verify, component(path).stage):
+        with pytest.raises(IntegrityError, match="references"):
+            act(source, run)
     assert folders.leftovers(path) == []
 
 

@@ -263,6 +263,26 @@ def test_verify_finds_damage_that_the_size_does_not_show(path: Path, run: Run, t
     assert folders.leftovers(path.parent) == []
 
 
+def test_an_index_that_disagrees_with_its_table_is_found(path: Path, run: Run, tmp_path: Path) -> None:
+    """Every row can be read and counted; only SQLite's own check sees it."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.executescript(
+            "CREATE TABLE t(a TEXT); CREATE INDEX t_a ON t(a); INSERT INTO t VALUES('needle-in-a-haystack')"
+        )
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    for file in (path, tmp_path / "db.sqlite"):
+        data = file.read_bytes()
+        assert data.count(b"needle-in-a-haystack") == 2
+        file.write_bytes(data.replace(b"needle-in-a-haystack", b"noodle-in-a-haystack", 1))
+    damaged = source_of(tmp_path / "db.sqlite", source.record.model_copy(update={"plain": None}), tmp_path / "w")
+    with pytest.raises(IntegrityError, match="t_a"):
+        component(path).verify(damaged, run)
+    (tmp_path / "again").mkdir()
+    with pytest.raises(SourceError, match="t_a"):
+        dump_to_file(component(path), run, tmp_path / "again")
+
+
 def test_verify_tells_of_broken_references(path: Path, run: Run, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("INSERT INTO child VALUES(123456)")

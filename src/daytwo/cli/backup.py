@@ -8,7 +8,6 @@ from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, WaitOption
 from daytwo.cli.output import line, print_json, size, took, when
 from daytwo.cli.session import seconds, session
 from daytwo.core.errors import ExitCode
-from daytwo.ledger.runs import Outcome
 
 if TYPE_CHECKING:
     from daytwo.protect.snapshot import BackupResult
@@ -33,6 +32,7 @@ def run(
 
     Ends with 0 when everything is stored, 3 when a repository or a later step failed, 1 when there is no snapshot.
     """
+    from daytwo.ledger.runs import Outcome
     from daytwo.protect.plan import make_plan
     from daytwo.protect.snapshot import BackupResult
 

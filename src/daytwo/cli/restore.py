@@ -2,11 +2,10 @@
 
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daytwo.app import App, confirm_name
 from daytwo.cli.options import ConfigOption, JsonOption, KeyOption, QuietOption, RepositoryOption, WaitOption, make
 from daytwo.cli.output import line, print_json, size, took, when
 from daytwo.cli.session import seconds, session
@@ -14,7 +13,10 @@ from daytwo.core.errors import ExitCode, RefusedError, UsageError
 from daytwo.core.manifest import Snapshot
 from daytwo.core.run import Run
 from daytwo.core.schedule import zone_of
-from daytwo.protect.restore import RestorePlan, RestoreResult, choose, make_plan, places
+
+if TYPE_CHECKING:
+    from daytwo.app import App
+    from daytwo.protect.restore import RestorePlan, RestoreResult
 
 restore = make("Bring data back, in place or somewhere else.")
 
@@ -60,6 +62,7 @@ def run(
     renaming, and what was there is kept until you drop it. Without --into a safety snapshot is taken first.
     """
     from daytwo.protect.places import parse_into, services_into
+    from daytwo.protect.restore import RestoreResult, choose, make_plan
 
     with session(config, as_json=json, quiet=quiet, key=key) as app:
         with app.look("restore") as look:
@@ -94,7 +97,7 @@ def run(
         _tell(result)
 
 
-def _moment(text: str, app: App) -> datetime:
+def _moment(text: str, app: "App") -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -102,7 +105,9 @@ def _moment(text: str, app: App) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone_of(app.config.timezone))
 
 
-def _describe(app: App, plan: RestorePlan, snapshot: Snapshot, run: Run) -> list[dict[str, str]]:
+def _describe(app: "App", plan: "RestorePlan", snapshot: Snapshot, run: Run) -> list[dict[str, str]]:
+    from daytwo.protect.restore import places
+
     return [
         {
             "component": name,
@@ -115,7 +120,7 @@ def _describe(app: App, plan: RestorePlan, snapshot: Snapshot, run: Run) -> list
     ]
 
 
-def _show(app: App, plan: RestorePlan, snapshot: Snapshot, shown: list[dict[str, str]]) -> None:
+def _show(app: "App", plan: "RestorePlan", snapshot: Snapshot, shown: list[dict[str, str]]) -> None:
     line(
         f"Restore of snapshot {snapshot.id}, taken {when(snapshot.at)}"
         f" ({size(snapshot.manifest.size)}, {snapshot.level}),"
@@ -132,19 +137,21 @@ def _show(app: App, plan: RestorePlan, snapshot: Snapshot, shown: list[dict[str,
     line("What is there now is kept beside until you drop it.")
 
 
-def _ask(app: App, plan: RestorePlan) -> None:
+def _ask(app: "App", plan: "RestorePlan") -> None:
     """Have a person type the app's name before live data is replaced.
 
     Raises:
         RefusedError: something else was typed.
     """
+    from daytwo.app import confirm_name
+
     name = confirm_name(app.config)
     typed = input(f"Type {name} to go on: " if plan.in_place else "Go on? Type yes: ").strip()
     if typed != (name if plan.in_place else "yes"):
         raise RefusedError("not confirmed; nothing was done")
 
 
-def _tell(result: RestoreResult) -> None:
+def _tell(result: "RestoreResult") -> None:
     line(f"Restored snapshot {result.snapshot} of {when(result.at)} in {took(result.seconds)}")
     for part in result.parts:
         line(f"  {part.component}: {part.now}")

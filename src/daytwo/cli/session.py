@@ -6,19 +6,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from daytwo.app import App
 from daytwo.cli.output import use_zone
 from daytwo.cli.progress import Display
 from daytwo.core.errors import UsageError
 from daytwo.core.schedule import zone_of
 from daytwo.core.units import Duration
 
+if TYPE_CHECKING:
+    from daytwo.app import App
+
 
 @contextlib.contextmanager
 def session(
     config: Path | None, *, as_json: bool = False, quiet: bool = False, key: str | None = None
-) -> Iterator[App]:
+) -> Iterator["App"]:
     """Open the app for a command.
 
     Args:
@@ -30,6 +33,8 @@ def session(
     Raises:
         ConfigError, UsageError
     """
+    from daytwo.app import App  # with the state's and the workflows' libraries: help and completion go without
+
     display = Display(show=not quiet and not as_json)
     with App.load(config, on_progress=display.update, identities=lambda: read_keys(key)) as app:
         use_zone(zone_of(app.config.timezone))
@@ -78,7 +83,7 @@ def seconds(text: str, option: str) -> float:
 
 
 @contextlib.contextmanager
-def _signals(app: App) -> Iterator[None]:
+def _signals(app: "App") -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the run cleanly; a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -9,7 +9,6 @@ from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
 from daytwo.cli.output import line, print_json, size, table, when
 from daytwo.cli.session import session
 from daytwo.core.manifest import Snapshot
-from daytwo.protect.restore import choose
 
 snapshots = make("List snapshots; show one; compare two.")
 
@@ -64,6 +63,8 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show what a snapshot holds, where it came from, and how far it is trusted."""
+    from daytwo.protect.restore import choose
+
     with session(config, as_json=json) as app, app.look("show") as run:
         found = choose(app.snapshots(run, repository), wanted, None)
         where = app.bench.repository(found.repository).where(found.manifest)
@@ -103,6 +104,7 @@ def diff(
 ) -> None:
     """Compare two snapshots: components, sizes, rows by table, files."""
     from daytwo.protect.diff import compare
+    from daytwo.protect.restore import choose
 
     with session(config, as_json=json) as app, app.look("diff") as run:
         found = app.snapshots(run, repository)

@@ -1,11 +1,15 @@
 """One Compose project for all tests of a worker, and its configuration as `daytwo init` writes it."""
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.parts.docker import DockerEngine
+from tests.parts.need import require
+from tests.parts.ssh import SshHost
 from tests.real.compose.project import Project, open_project
 
 
@@ -22,3 +26,33 @@ def shop(project: Project, tmp_path: Path) -> Project:
     """The project as it was at first."""
     project.reset()
     return project
+
+
+SSH = """#!/bin/sh
+# The user's ssh with a configuration of the test's, and an account there whose DOCKER_HOST is set.
+count=$# here=0
+for word do
+  here=$((here + 1))
+  [ $here -gt 1 ] || set -- -F '{config}'
+  [ $here -lt $count ] || word="export {variables}; $word"
+  set -- "$@" "$word"
+done
+exec '{ssh}' "$@"
+"""
+
+
+@pytest.fixture
+def remote(docker: DockerEngine, ssh_host: SshHost, tmp_path: Path) -> dict[str, str]:
+    """What daytwo's environment must be so that `ssh: far` is a host on which the project's Docker daemon is found.
+
+    daytwo's own environment has no way to that daemon.
+    """
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    config = tmp_path / "ssh_config"
+    config.write_text(ssh_host.config.read_text().replace(f"Host {ssh_host.name}\n", "Host far\n"))
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in docker.env.items())
+    program = folder / "ssh"
+    program.write_text(SSH.format(config=config, variables=variables, ssh=require("ssh")))
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": "unix:///nowhere/docker.sock"}

@@ -196,7 +196,7 @@ class Project:
 
     def content(self) -> dict[str, object]:
         """All data of the shop: row by row, key by key, file by file."""
-        dump = ("mariadb-dump", "--skip-extended-insert", "--skip-comments", "--triggers", "billing")
+        dump = ("mariadb-dump", "--skip-extended-insert", "--skip-comments", "--hex-blob", "billing")
         tables = {path: self.exec("app", "sqlite3", path, ".dump") for path in ("/state/state.db", "/data/shop.db")}
         return {
             "postgres": self.postgres_content(),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daytwo.core.errors import CommandError, DaytwoError, SourceError, UsageError
+from daytwo.core.errors import CancelledError, CommandError, DaytwoError, SourceError, UsageError
 from daytwo.core.manifest import Digest
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Source
@@ -135,6 +135,36 @@ def test_f02_a_swap_that_cannot_get_the_tables_is_undone(
             staged.swap()
         assert "stop the app" in str(caught.value)
         session.stdin.close()
+    assert case.text(case.name) == before
+    assert case.leftovers() == left
+
+
+def test_f02_a_swap_whose_client_dies_while_it_waits_is_undone(case: MysqlCase, run: Run, tmp_path: Path) -> None:
+    case.fill()
+    source, _ = dump_to_file(one(case), run, tmp_path)
+    case.change()
+    before, left = case.text(case.name), case.leftovers()
+    staged = one(case).stage(source, run)
+    argv = [str(case.server.bin / "mariadb"), f"--defaults-file={case.server.client_file}", "-N", "-n", case.name]
+
+    def waiting() -> bool:
+        return "Waiting for table metadata lock" in case.server.sql("show processlist")
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session,
+    ):
+        assert session.stdin and session.stdout
+        session.stdin.write("begin; select id from tree where id = 1 lock in share mode;\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "1\n"
+        swapping = pool.submit(staged.swap)
+        wait_until(waiting, what="the swap waits for the table")
+        run.cancel("somebody pressed Ctrl-C")
+        wait_until(lambda: "GET_LOCK" in case.server.sql("show processlist"), what="the way back waits for the swap")
+        session.stdin.close()  # now the server goes on with what the dead client had asked for
+        with pytest.raises(CancelledError):
+            swapping.result(60)
     assert case.text(case.name) == before
     assert case.leftovers() == left
 

@@ -48,8 +48,10 @@ def case(servers: RedisCase) -> Iterator[RedisCase]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(secrets.token_hex(8), tmp_path / "work", timeout=60)
+def run(tmp_path: Path) -> Iterator[Run]:
+    made = Run(secrets.token_hex(8), tmp_path / "work", timeout=60)
+    yield made
+    reap(LOCAL, made.id)  # a test that fails leaves no scratch server either
 
 
 class TestContract(ServiceContract):
@@ -197,8 +199,9 @@ def test_f02_a_copy_that_is_not_equal_is_taken_back(
     assert case.leftovers() == left
 
 
+@pytest.mark.parametrize("scratch_server", ["is ending", "has ended"])
 def test_f02_a_cancelled_restore_is_taken_back(
-    case: RedisCase, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: RedisCase, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scratch_server: str
 ) -> None:
     case.fill()
     source, _ = dump_to_file(one(case), run, tmp_path)
@@ -211,6 +214,8 @@ def test_f02_a_cancelled_restore_is_taken_back(
         follow(live, scratch, of)
         if of is run:
             run.cancel("somebody pressed Ctrl-C")
+            if scratch_server == "has ended":
+                wait_until(lambda: not scratch.alive, what="the scratch server has ended")
 
     monkeypatch.setattr(restore, "_follow", follow_then_cancel)
     with pytest.raises(CancelledError):

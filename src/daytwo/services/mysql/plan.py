@@ -10,7 +10,7 @@ character sets, SQL modes, time zones and definers stay as they are.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from daytwo.services.mysql.client import quoted
+from daytwo.services.mysql.client import quoted, text
 from daytwo.services.mysql.keys import ForeignKey
 from daytwo.services.mysql.reader import Charset
 from daytwo.services.mysql.server import Inventory
@@ -65,7 +65,7 @@ class Plan:
 
     def there(self) -> bytes:
         """The script that puts the staged data in use."""
-        names, sql = self.names, [_SESSION]
+        names, sql = self.names, [_SESSION, f"DO GET_LOCK({text(self.lock)}, 0);\n"]
         if not self.now.exists:
             sql.append(_create(names.live, self.charset))
         if self.keeps:
@@ -94,6 +94,8 @@ class Plan:
             keys: the foreign keys there are at that point.
         """
         names, sql = self.names, [_SESSION]
+        if not renamed and half.code == self.now.code:  # it stopped before it changed anything
+            return "".join(sql).encode() + self._back_names()
         sql.append(_drop_triggers(names.live, half, self.moving_in if renamed else self.moving_out))
         sql.append(_drop_code(names.live, half) if self.whole else "")
         if renamed:
@@ -105,11 +107,17 @@ class Plan:
             again = [key for key in self.repoint if key.schema != names.staged] + gone
             sql.append(_UNCHECKED + "".join(key.add(key.schema, key.parent_schema) for key in again) + _CHECKED)
         script = "".join(sql).encode() + (_use(names.live) + self.code_now if half.exists else b"")
-        if self.keeps:
-            script += f"\nDROP DATABASE IF EXISTS {quoted(names.before)};\n".encode()
-        if not self.now.exists:
-            script += f"\nDROP DATABASE IF EXISTS {quoted(names.live)};\n".encode()
-        return script
+        return script + self._back_names()
+
+    def _back_names(self) -> bytes:
+        made = [self.names.before] if self.keeps else []
+        made += [] if self.now.exists else [self.names.live]
+        return ("\n" + "".join(f"DROP DATABASE IF EXISTS {quoted(name)};\n" for name in made)).encode()
+
+    @property
+    def lock(self) -> str:
+        """A lock that the session of the swap holds to its end, so that one can wait for that end."""
+        return self.names.before
 
     def home(self, key: ForeignKey) -> str:
         """The database that a foreign key's table is in after the swap."""

@@ -16,7 +16,7 @@ from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.mysql.client import CLIENTS, DUMPERS, Client, quoted, text
 from daytwo.services.mysql.dump import programs_command, triggers_command, views_command
 from daytwo.services.mysql.keys import foreign_keys
-from daytwo.services.mysql.plan import Names, Plan, strays
+from daytwo.services.mysql.plan import LOCK_SECONDS, Names, Plan, strays
 from daytwo.services.mysql.reader import Charset, Part, Reader, Section, sections, without_client_commands
 from daytwo.services.mysql.server import Inventory, count, inventory
 
@@ -196,6 +196,7 @@ class StagedDatabase(Staged):
         """Undo a swap that failed, even if the run was cancelled; the swap's error is raised by the caller."""
         run = Run(self._run.id, self._run.work, timeout=_UNDO_SECONDS)
         try:
+            self._wait_for_the_end(plan, run)
             half = inventory(self._client, plan.names.live, run)
             start = inventory(self._client, plan.names.staged, run) if plan.moving_in else half
             left = {table.name for table in start.tables}
@@ -209,6 +210,17 @@ class StagedDatabase(Staged):
                      f" the restored data is in {plan.names.staged} or {plan.names.live}",
             ) from None  # fmt: skip
         self.discard()
+
+    def _wait_for_the_end(self, plan: Plan, run: Run) -> None:
+        """Wait until the swap's session has ended: the server goes on with a statement whose client was killed.
+
+        Raises:
+            CommandError: it has not.
+        """
+        seconds = 2 * LOCK_SECONDS
+        if self._client.query(f"SELECT GET_LOCK({text(plan.lock)}, {seconds});", run) != [("1",)]:
+            raise CommandError(f"its session is still at work after {seconds} s", where=self._client.where,
+                               hint="Look for it with SHOW PROCESSLIST")  # fmt: skip
 
     def _swapped(self, plan: Plan) -> Swapped:
         now = f"database {plan.names.live}"

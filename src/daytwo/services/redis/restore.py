@@ -104,7 +104,7 @@ class StagedServer(Staged):
         self.discard()
         place = "this host" if self._live.target.is_local else str(self._live.target)
         try:
-            _settle(self._live, self._run)
+            _settle(self._live, Run(self._run.id, self._run.work, timeout=_UNDO_SECONDS))  # there is no way back now
         except CommandError as error:
             hint = f"{error.hint}. The data from before is in {kept}" if kept else error.hint
             raise CommandError(error.what, where=self._live.where, hint=hint) from None
@@ -137,16 +137,20 @@ class StagedServer(Staged):
         return path
 
     def _undo(self, kept: str, before: Info, error: DaytwoError) -> None:
-        """Give the live server its own data back, even if the run was cancelled."""
+        """Give the live server its own data back, even if the run was cancelled.
+
+        The scratch server is ended first, so that nothing can begin while it is found out what has begun.
+        """
         run = Run(self._run.id, self._run.work, timeout=_UNDO_SECONDS)
+        self.discard()
         try:
-            if not self._begun(before, run):
-                self._live.ask(run, "REPLICAOF", "NO", "ONE")
-            elif kept:
+            intact = _intact(self._live, before, run)
+            if kept and not intact:
                 self._give_back(kept, run)
             else:
                 self._live.ask(run, "REPLICAOF", "NO", "ONE")
-                self._live.ask(run, "FLUSHALL")
+            if not kept and not intact:
+                _empty(self._live, run)
         except DaytwoError as second:
             raise CommandError(
                 f"the copy failed ({error.what}) and the way back failed too ({second.what})", where=self._live.where,
@@ -155,14 +159,6 @@ class StagedServer(Staged):
         if kept:
             with suppress(DaytwoError):
                 remove(self._live.target, kept, run)
-        self.discard()
-
-    def _begun(self, before: Info, run: Run) -> bool:
-        """Whether the live server may have let go of its own data."""
-        if self._scratch.alive:
-            return self._scratch.client.info(run)["sync_full"] not in ("", "0")
-        had, has = (sum(keys.lasting for keys in info.keys.values()) for info in (before, self._live.info(run)))
-        return has < had
 
     def _give_back(self, kept: str, run: Run) -> None:
         live = self._live
@@ -184,7 +180,7 @@ def copy(live: Client, scratch: Scratch, run: Run) -> None:
     Raises:
         CommandError: it did not become equal.
     """
-    wanted = {name: keys.lasting for name, keys in scratch.client.info(run).keys.items()}
+    wanted = _lasting(scratch.client.info(run))
     password, user = live.setting(run, "masterauth"), live.setting(run, "masteruser")
     earlier = Secret(password) if password else None
     assert scratch.client.password is not None
@@ -194,8 +190,8 @@ def copy(live: Client, scratch: Scratch, run: Run) -> None:
             live.ask(run, "CONFIG", "SET", "masteruser", "")
         live.ask(run, "REPLICAOF", "127.0.0.1", str(scratch.client.port))
         _follow(live, scratch, run)
-        found = {name: keys.lasting for name, keys in live.info(run).keys.items()}
-        if {name: number for name, number in found.items() if number} != {n: k for n, k in wanted.items() if k}:
+        found = _lasting(live.info(run))
+        if found != wanted:
             raise CommandError(f"the live server has other keys than what it copied: {found}, not {wanted}",
                                where=live.where)  # fmt: skip
         live.ask(run, "REPLICAOF", "NO", "ONE")
@@ -205,6 +201,36 @@ def copy(live: Client, scratch: Scratch, run: Run) -> None:
             live.ask(last, "CONFIG", "SET", "masterauth", last=earlier or Secret(""))
             if user:
                 live.ask(last, "CONFIG", "SET", "masteruser", user)
+
+
+def _intact(live: Client, before: Info, run: Run) -> bool:
+    """Whether the live server still has its own data for certain.
+
+    With the data of another server it takes over that one's replication id. A transfer that broke off may have emptied
+    it with the old id in place; as long as it is a replica nobody writes to it, so its keys tell. Where that leaves a
+    doubt, the answer is no.
+    """
+
+    def idle() -> bool:
+        state = live.info(run)
+        return state["loading"] == "0" and state["master_sync_in_progress"] in ("", "0")
+
+    until(idle, run, "the live server has ended what it was copying", LINK_SECONDS)
+    state = live.info(run)
+    if state["master_replid"] != before["master_replid"]:
+        return False
+    return state["role"] == "master" or _lasting(state) == _lasting(before)
+
+
+def _lasting(state: Info) -> dict[str, int]:
+    return {name: keys.lasting for name, keys in state.keys.items() if keys.lasting}
+
+
+def _empty(live: Client, run: Run) -> None:
+    """Remove what was copied to a server that had nothing."""
+    live.ask(run, "FLUSHALL")
+    with suppress(DaytwoError):  # before Redis 7 there are no functions
+        live.ask(run, "FUNCTION", "FLUSH")
 
 
 def _follow(live: Client, scratch: Scratch, run: Run) -> None:
