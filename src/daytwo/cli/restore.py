@@ -10,12 +10,12 @@ from daytwo.cli.options import ConfigOption, JsonOption, KeyOption, QuietOption,
 from daytwo.cli.output import line, print_json, size, took, when
 from daytwo.cli.session import seconds, session
 from daytwo.core.errors import ExitCode, RefusedError, UsageError
-from daytwo.core.manifest import Snapshot
-from daytwo.core.run import Run
 from daytwo.core.schedule import zone_of
 
 if TYPE_CHECKING:
     from daytwo.app import App
+    from daytwo.core.manifest import Snapshot
+    from daytwo.core.run import Run
     from daytwo.protect.restore import RestorePlan, RestoreResult
 
 restore = make("Bring data back, in place or somewhere else.")
@@ -105,7 +105,7 @@ def _moment(text: str, app: "App") -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone_of(app.config.timezone))
 
 
-def _describe(app: "App", plan: "RestorePlan", snapshot: Snapshot, run: Run) -> list[dict[str, str]]:
+def _describe(app: "App", plan: "RestorePlan", snapshot: "Snapshot", run: "Run") -> list[dict[str, str]]:
     from daytwo.protect.restore import places
 
     return [
@@ -120,7 +120,7 @@ def _describe(app: "App", plan: "RestorePlan", snapshot: Snapshot, run: Run) -> 
     ]
 
 
-def _show(app: "App", plan: "RestorePlan", snapshot: Snapshot, shown: list[dict[str, str]]) -> None:
+def _show(app: "App", plan: "RestorePlan", snapshot: "Snapshot", shown: list[dict[str, str]]) -> None:
     line(
         f"Restore of snapshot {snapshot.id}, taken {when(snapshot.at)}"
         f" ({size(snapshot.manifest.size)}, {snapshot.level}),"

@@ -1,14 +1,16 @@
 """`daytwo snapshots`: list, show, diff."""
 
 from collections import defaultdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
 from daytwo.cli.output import line, print_json, size, table, when
 from daytwo.cli.session import session
-from daytwo.core.manifest import Snapshot
+
+if TYPE_CHECKING:
+    from daytwo.core.manifest import Snapshot
 
 snapshots = make("List snapshots; show one; compare two.")
 
@@ -119,7 +121,7 @@ def diff(
     table(("COMPONENT", "WHAT", "BEFORE", "AFTER"), rows, right=frozenset({2, 3}))
 
 
-def _summary(one: Snapshot) -> dict[str, object]:
+def _summary(one: "Snapshot") -> dict[str, object]:
     return {
         "id": one.id,
         "repository": one.repository,

@@ -252,28 +252,35 @@ class _Restore:
             for warning in staged.warnings:
                 self.run.warn(f"{name}: {warning}")
             self.run.report(name, "staged")
+            if self.parts[name].additive:
+                # What comes after may need it (tables belong to roles), and it takes nothing away.
+                self._put_in_use(name)
         return list(self.staged)
 
     def swap(self) -> list[str]:
         """Put it in use, keeping what was there."""
-        for name, staged in list(self.staged.items()):
+        for name in list(self.staged):
             self.run.check()
-            self.note("swap", name)
-            swapped: Swapped = staged.swap()
-            del self.staged[name]
-            self.note("swapped", name, kept=swapped.kept, drop=swapped.drop)
-            self.done.append(
-                RestoredPart(
-                    component=name,
-                    now=swapped.now,
-                    kept=swapped.kept,
-                    drop=swapped.drop,
-                    counts=dict(staged.counts),
-                    compared=bool(self.records[name].counts),
-                )
-            )
-            self.run.report(name, "done")
+            self._put_in_use(name)
         return [part.component for part in self.done]
+
+    def _put_in_use(self, name: str) -> None:
+        staged = self.staged[name]
+        self.note("swap", name)
+        swapped: Swapped = staged.swap()
+        del self.staged[name]
+        self.note("swapped", name, kept=swapped.kept, drop=swapped.drop)
+        self.done.append(
+            RestoredPart(
+                component=name,
+                now=swapped.now,
+                kept=swapped.kept,
+                drop=swapped.drop,
+                counts=dict(staged.counts),
+                compared=bool(self.records[name].counts),
+            )
+        )
+        self.run.report(name, "done")
 
     def discard(self) -> list[str]:
         """Remove what was staged and not put in use."""
@@ -359,10 +366,11 @@ def restore(steps: Steps[Workbench], argument: str) -> str:
 def _record_failure(bench: Workbench, plan: RestorePlan, work: _Restore, error: BaseException) -> None:
     """Say which data is in use: all as before, or some restored already."""
     cancelled = isinstance(error, DaytwoError) and error.exit_code == 130
-    outcome = Outcome.PARTIAL if work.done else Outcome.CANCELLED if cancelled else Outcome.FAILED
+    touched = [part for part in work.done if not work.parts[part.component].additive]
+    outcome = Outcome.PARTIAL if touched else Outcome.CANCELLED if cancelled else Outcome.FAILED
     state = (
-        "in use again: " + ", ".join(f"{part.component} (before: {part.kept or 'nothing'})" for part in work.done)
-        if work.done
+        "in use again: " + ", ".join(f"{part.component} (before: {part.kept or 'nothing'})" for part in touched)
+        if touched
         else "the data in use was not touched"
     )
     if isinstance(error, DaytwoError):

@@ -22,14 +22,15 @@ def undo_restore(bench: Workbench, row: RunRow, run: Run) -> list[str]:
     swapped = {str(line["component"]): line for line in row.journal if line.get("act") == "swapped"}
     begun = {str(line["component"]) for line in row.journal if line.get("act") == "swap"}
     into = next((dict(line["into"]) for line in row.journal if line.get("act") == "restore"), {})
-    services = services_into(bench, into)
+    parts = {part.name: part for service in services_into(bench, into).values() for part in service.components()}
+    # What only adds (roles) has touched nothing of what was there.
+    for name in [name for name in begun if name in parts and parts[name].additive]:
+        begun.discard(name)
+        swapped.pop(name, None)
     for line in row.journal:
         if line.get("act") != "stage" or line["component"] in begun:
             continue
-        component = next(
-            (part for service in services.values() for part in service.components() if part.name == line["component"]),
-            None,
-        )
+        component = parts.get(str(line["component"]))
         if component is None:
             continue
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daytwo.config import load
 from tests.real.compose.project import Project
 from tests.real.compose.watching import Watch
 
@@ -24,7 +25,7 @@ KINDS = {
 def test_what_init_writes_is_checked_well_and_protects_everything(shop: Project) -> None:
     (shop.folder / "daytwo.yaml").write_text(shop.written)
     shop.daytwo("config", "check")
-    assert {name: one["kind"] for name, one in shop.json("config", "show")["services"].items()} == KINDS
+    assert {name: one.kind for name, one in load(shop.folder / "daytwo.yaml").services.items()} == KINDS
     assert {one["verdict"] for one in shop.json("doctor")} == {"ok"}
     made = shop.json("backup")
     assert set(made["components"]) == COMPONENTS

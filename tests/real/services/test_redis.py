@@ -205,7 +205,7 @@ def test_f02_a_cancelled_restore_is_taken_back(
 ) -> None:
     case.fill()
     source, _ = dump_to_file(one(case), run, tmp_path)
-    case.change()
+    case.run("set", "text", "changed")  # as many keys as before
     before, left = case.content(case.service()), case.leftovers()
     staged = one(case).stage(source, run)
     follow = restore._follow

@@ -96,8 +96,9 @@ def find_clients(target: Target, run: Run, *, bin: Path | None = None, where: st
     found: dict[Version, Client] = {}
     for line in filter(None, listing.split("\n")):
         folder, _, text = line.partition("\t")
-        version = Version.parse(text)
-        found.setdefault(version, Client(folder, version))
+        if text:  # a program that is there and cannot run says nothing
+            version = Version.parse(text)
+            found.setdefault(version, Client(folder, version))
     if not found:
         looked = f"in {bin}" if bin else "on PATH and in the usual folders"
         raise MissingToolError(f"pg_dump, pg_restore and psql were not found {looked} ({target})", where=where,
