@@ -56,9 +56,15 @@ def _help(command: Any, path: str) -> Iterator[str]:
 
 def _configuration() -> str:
     out = ["# Configuration\n", "One file, `daytwo.yaml`. `daytwo config schema` prints the same as a JSON Schema.\n"]
-    hooks = "backups: hooks (before, after, on_failure)"
-    titles = {"The file": Config, "backups": Backup, "backups: keep": Keep, hooks: Hook, "backups: ping": Ping}
-    titles |= {"recovery": Recovery, "Secrets": SecretRef}
+    titles: dict[str, type[BaseModel]] = {
+        "The file": Config,
+        "backups": Backup,
+        "backups: keep": Keep,
+        "backups: hooks (before, after, on_failure)": Hook,
+        "backups: ping": Ping,
+        "recovery": Recovery,
+        "Secrets": SecretRef,
+    }
     for title, model in titles.items():
         out += [f"## {title}\n", f"{_doc(model)}\n", _settings(model)]
     out.append("The settings of each kind of service are in [services](services.md), of repositories in "

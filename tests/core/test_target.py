@@ -9,7 +9,9 @@ from daytwo.core.errors import ConfigError
 from daytwo.core.secrets import Secret
 from daytwo.core.target import LOCAL, Container, Ssh, make_target
 
-DUMP = command("pg_dump", "-d", "my app", env={"LC_ALL": "C"}, secrets={"PGPASSWORD": Secret("s3cr et'x")}).tagged("r1.1.")
+DUMP = command("pg_dump", "-d", "my app", env={"LC_ALL": "C"}, secrets={"PGPASSWORD": Secret("s3cr et'x")}).tagged(
+    "r1.1."
+)
 
 
 def test_local_is_the_command_itself() -> None:

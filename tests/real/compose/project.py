@@ -154,9 +154,7 @@ class Project:
 
     def mariadb(self, *argv: str, stdin: str = "") -> str:
         """Run one of MariaDB's programs as root."""
-        return self.exec(
-            "mariadb", "sh", "-c", 'MYSQL_PWD=$MARIADB_ROOT_PASSWORD exec "$0" "$@"', *argv, stdin=stdin
-        )
+        return self.exec("mariadb", "sh", "-c", 'MYSQL_PWD=$MARIADB_ROOT_PASSWORD exec "$0" "$@"', *argv, stdin=stdin)
 
     @property
     def key(self) -> str:
@@ -311,10 +309,15 @@ class Project:
 def open_project(docker: DockerEngine, folder: Path) -> Iterator[Project]:
     """Build the images, start the project and fill it; all of it is removed at the end."""
     for target, tag in TAGS.items():
-        docker.run("build", "--quiet", "--build-arg", f"BASE={docker.base_image}", "--target", target, "-t", tag, IMAGES)
+        docker.run(
+            "build", "--quiet", "--build-arg", f"BASE={docker.base_image}", "--target", target, "-t", tag, IMAGES
+        )
     name = f"shop-{secrets.token_hex(4)}"
     project = Project(
-        docker, folder, name, {key: secrets.token_hex(12) for key in ("DB_PASSWORD", "MARIADB_ROOT_PASSWORD", "MARIADB_PASSWORD")}
+        docker,
+        folder,
+        name,
+        {key: secrets.token_hex(12) for key in ("DB_PASSWORD", "MARIADB_ROOT_PASSWORD", "MARIADB_PASSWORD")},
     )
     (folder / "data").mkdir()
     (folder / "compose.yaml").write_text((IMAGES.parent / "compose.yaml.in").read_text().replace("@NAME@", name))

@@ -75,7 +75,9 @@ def test_all_is_destroyed_and_comes_back(shop: Project, tmp_path: Path) -> None:
     shop.fill()
     shop.daytwo("restore", "--yes", "--no-safety", "-s", "db", "-s", "cache")
     found = shop.content()
-    assert {name: found[name] for name in ("postgres", "redis")} == {name: later[name] for name in ("postgres", "redis")}
+    assert {name: found[name] for name in ("postgres", "redis")} == {
+        name: later[name] for name in ("postgres", "redis")
+    }
     shop.dirty = True
 
 
@@ -223,15 +225,14 @@ class TestOnAnSshHost:
                             " password: {env: DB_PASSWORD},").replace(f"volume: {shop.name}_uploads", f"ssh: far, volume: {shop.name}_uploads")  # fmt: skip
         text = text.replace(f"container: {shop.app}, path: /state", f"ssh: far, container: {shop.app}, path: /state")
         (shop.folder / "daytwo.yaml").write_text(text)
-        print(text)
         env = {**remote, "DB_PASSWORD": shop.passwords["DB_PASSWORD"]}
         before = shop.postgres_content()
         with Watch() as watch:
-            shop.daytwo("backup", **env)
+            shop.daytwo("backup", **env)  # type: ignore[arg-type]
             shop.sql("update posts set body = 'live' where id = 7")
             live = shop.postgres_content()
             shop.dirty = True
-            done = shop.daytwo("restore", "--yes", "-s", "db", "--into", "db.database=copy", **env)
+            done = shop.daytwo("restore", "--yes", "-s", "db", "--into", "db.database=copy", **env)  # type: ignore[arg-type]
         try:
             assert "counts compared" in done.out
             assert shop.postgres_content("copy") == before
@@ -301,14 +302,16 @@ def every_command_says(shop: Project, what: str, step: str, where: str, **env: s
 
 
 def test_f11_no_secret_is_seen_or_kept_anywhere(shop: Project) -> None:
-    shop.replace(f"container: {shop.postgres},", f"container: {shop.postgres}, host: db, password: {{env: DB_PASSWORD}},")
+    shop.replace(
+        f"container: {shop.postgres},", f"container: {shop.postgres}, host: db, password: {{env: DB_PASSWORD}},"
+    )
     env = {"DB_PASSWORD": shop.passwords["DB_PASSWORD"]}
     since = shop.now()
     with Watch(shop) as watch:
-        shop.daytwo("backup", **env)
+        shop.daytwo("backup", **env)  # type: ignore[arg-type]
         shop.sql("delete from posts where id = 500")
         shop.dirty = True
-        shop.daytwo("restore", "-s", "db", "-s", "mariadb", "-s", "cache", "--yes", **env)
+        shop.daytwo("restore", "-s", "db", "-s", "mariadb", "-s", "cache", "--yes", **env)  # type: ignore[arg-type]
         shop.daytwo("backup", code=1, DB_PASSWORD="wrong")
     passwords = shop.passwords.values()
     assert watch.saw("pg_dump"), "it looked at the right moment"

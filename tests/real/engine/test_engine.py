@@ -37,7 +37,8 @@ class State:
         if self.url.startswith("sqlite"):
             return int(sqlite3.connect(self.url.removeprefix("sqlite:///")).execute(query).fetchone()[0])
         with psycopg.connect(self.url) as connection:
-            return int(connection.execute(query).fetchone()[0])
+            row = connection.execute(query).fetchone()
+            return int(row[0]) if row else -1
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
