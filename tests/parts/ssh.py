@@ -94,6 +94,9 @@ def ssh_host() -> Iterator[SshHost]:
                 "MaxSessions": "100",
                 "PrintMotd": "no",
                 "Subsystem": "sftp internal-sftp",
+                # Debian's bash reads ~/.bashrc for every command over SSH unless it thinks that it is an inner shell;
+                # what a person's .bashrc does (and how long) is not part of a test.
+                "SetEnv": "SHLVL=5",
             }
             settings = {
                 "HostName": LOOPBACK,
