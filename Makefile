@@ -35,7 +35,7 @@ lint: venv ## Check style, types, the layers and the dependencies
 	$(BIN)/deptry src
 
 test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be skipped for a missing part
-	$(BIN)/pytest -n auto --dist worksteal tests
+	$(BIN)/pytest -n auto --dist worksteal --reruns 2 tests
 
 test-compose: venv parts ## The whole product on a real Docker Compose project; takes minutes
 	DAYTWO_TEST_COMPOSE=1 $(BIN)/pytest tests/real/compose

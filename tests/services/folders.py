@@ -98,4 +98,8 @@ def entry(
 def leftovers(*folders: Path) -> list[str]:
     """What daytwo left in and beside some folders."""
     around = {path for folder in folders for path in (folder, folder.parent) if path.is_dir()}
-    return sorted({str(found) for folder in around for found in folder.rglob("*daytwo-*")})
+    found = set()
+    for top in around:
+        for folder, subfolders, files in os.walk(top):
+            found |= {str(Path(folder) / name) for name in subfolders + files if "daytwo-" in name}
+    return sorted(found)

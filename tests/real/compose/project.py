@@ -100,7 +100,9 @@ for file in /state/state.db /data/shop.db; do
 done
 """
 LOOK = r"""
-cd "$1" && find . -name .daytwo -prune -o -printf '%p %y %m %U:%G %n %s %T@ %l\n' | grep -v "${2:-^$}" | sort
+cd "$1"
+stat -c '. %A %u:%g' .  # not its time: what is mounted stays, and entries are moved in
+find . -mindepth 1 -printf '%p %y %m %U:%G %n %s %T@ %l\n' | sort
 find . -type f ! -name '*.db*' -exec sha256sum {} + | sort
 """
 
@@ -171,6 +173,15 @@ class Project:
         assert found in self.written, self.written
         by_hand = f"state: {{kind: sqlite, container: {self.app}, path: /state/state.db}}"
         self.config = self.written.replace(found, by_hand)
+
+    def make_big(self) -> None:
+        """A database whose dump takes a while: small on disk, two gigabytes in a dump. It stays for all tests."""
+        if self.sql("select count(*) from pg_database where datname = 'big'") == "0":
+            self.sql("create database big")
+        if self.sql("select to_regclass('a_lot') is null", "big") == "t":
+            self.sql(
+                "create table a_lot as select n, repeat('0123456789', 1000) t from generate_series(1, 200000) n", "big"
+            )
 
     def fill(self) -> None:
         """Make the data anew."""
@@ -269,21 +280,11 @@ class Project:
         listing = self.exec(service, "ps", "-eo", "args")
         return [match[0] for match in CLIENTS.finditer(listing)]
 
-    def now(self) -> str:
-        """The moment, for `events`."""
-        return self.docker.run("info", "--format", "{{.SystemTime}}").stdout.strip()
-
-    def events(self, since: str) -> list[tuple[str, str]]:
-        """What happened to containers of this project since a moment: (container, what), oldest first."""
-        argv = ("events", "--since", since, "--until", self.now(), "--filter", "type=container", "--format")
-        lines = self.docker.run(*argv, "{{.Actor.Attributes.name}}\t{{.Action}}").stdout.splitlines()
-        found = [(name, what) for name, _, what in (line.partition("\t") for line in lines)]
-        return [(name, what) for name, what in found if name.startswith(self.name)]
-
     def stored(self) -> list[str]:
         """Everything in the repository's folder, hidden files too."""
         folder = self.folder / "backups"
-        return sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
+        found = sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
+        return [name for name in found if not name.endswith(".marks.json")]
 
     def nothing_left(self, stored: int = 0) -> None:
         """Assert that so many archives are there, and no half of anything, no program and no work folder."""

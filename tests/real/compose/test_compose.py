@@ -2,13 +2,16 @@
 
 import gzip
 import json
+import signal
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from daytwo.config import load
+from tests.parts.process import wait_until
 from tests.real.compose.project import Project
 from tests.real.compose.watching import Watch
 
@@ -117,12 +120,12 @@ class TestStopWhileDumping:
         return shop
 
     def test_f09_it_is_off_during_the_dump_and_runs_afterwards(self, shop: Project) -> None:
-        since = shop.now()
-        shop.daytwo("backup")
+        with Watch(shop) as watch:
+            shop.daytwo("backup")
         assert shop.state(shop.app) == "running"
         order = [
             "dump" if "pg_dump" in what and what.startswith("exec_start") else what
-            for name, what in shop.events(since)
+            for name, what in watch.events
             if (name == shop.app and what in ("die", "start"))
             or (name == shop.postgres and what.startswith("exec_start") and "pg_dump " in f"{what} ")
         ]
@@ -132,10 +135,10 @@ class TestStopWhileDumping:
 
     def test_f09_it_runs_again_when_the_dump_failed(self, shop: Project) -> None:
         shop.replace("database: shop,", "database: nowhere,")
-        since = shop.now()
-        failed = shop.daytwo("backup", code=1)
+        with Watch(shop) as watch:
+            failed = shop.daytwo("backup", code=1)
         assert "there is no database nowhere" in failed.err
-        assert (shop.app, "die") in shop.events(since), "it had been stopped"
+        assert (shop.app, "die") in watch.events, "it had been stopped"
         assert shop.state(shop.app) == "running"
         shop.nothing_left()
 
@@ -151,15 +154,15 @@ class TestStopWhileDumping:
     def test_f09_one_that_was_off_stays_off(self, shop: Project) -> None:
         shop.docker.run("stop", "--time", "2", shop.app)
         try:
-            since = shop.now()
-            shop.daytwo("backup")
-            assert shop.state(shop.app) == "exited"
-            shop.daytwo("backup", death="dump:begin", code=-9)
-            again = shop.daytwo("backup")
+            with Watch(shop) as watch:
+                shop.daytwo("backup")
+                assert shop.state(shop.app) == "exited"
+                shop.daytwo("backup", death="dump:begin", code=-9)
+                again = shop.daytwo("backup")
             assert "was interrupted" in again.err
             assert f"started {shop.app}" not in again.err
             assert shop.state(shop.app) == "exited"
-            assert (shop.app, "start") not in shop.events(since)
+            assert (shop.app, "start") not in watch.events
         finally:
             shop.docker.run("start", shop.app)
 
@@ -178,15 +181,15 @@ class TestDumpCutShort:
     @pytest.fixture
     def shop(self, shop: Project) -> Project:
         shop.with_config(services=["db"], stop=[shop.app])
-        shop.dirty = True
-        shop.sql("create table a_lot as select n, repeat(md5(n::text), 100) as pad from generate_series(1, 40000) n")
+        shop.replace("database: shop,", "database: big,")
+        shop.make_big()
         return shop
 
     def test_f13_after_a_kill_the_next_run_ends_what_goes_on_inside(self, shop: Project) -> None:
         shop.daytwo("backup", death="db.dump:1", code=-9)
         assert any("pg_dump" in line for line in shop.clients()), "the failure itself"
         assert shop.sql("select count(*) from pg_stat_activity where application_name = 'daytwo'") != "0"
-        # The next run of any service; a dump of this database would take longer than the test needs.
+        # The next run, of whatever; this dump would take longer than the test needs.
         shop.replace('services: ["db"]', 'services: ["uploads"]')
         again = shop.daytwo("backup")
         assert "processes it left on container" in again.err
@@ -196,11 +199,6 @@ class TestDumpCutShort:
 
     @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
     def test_f13_cancelled_it_ends_at_once_with_all_of_its_programs(self, shop: Project, name: str) -> None:
-        import signal
-        import time
-
-        from tests.parts.process import wait_until
-
         with shop.start("backup") as process:
             dumping = lambda: any("pg_dump" in line for line in shop.clients())  # noqa: E731
             wait_until(dumping, what="pg_dump runs", seconds=60)
@@ -212,14 +210,14 @@ class TestDumpCutShort:
         assert "stopped: " in stopped.err
         assert shop.state(shop.app) == "running", "F09, too"
         shop.nothing_left()
-        assert shop.json("status")["runs"][0]["outcome"] == "cancelled"
+        assert json.loads(shop.daytwo("status", "--json", code=1).out)["runs"][0]["outcome"] == "cancelled"
 
 
 class TestOnAnSshHost:
     """The same containers, reached through an SSH host."""
 
     def test_dump_and_restore_into_another_database(self, shop: Project, remote: dict[str, str]) -> None:
-        shop.with_config(services=["db", "uploads", "mariadb", "state"])
+        shop.with_config(services=["db", "uploads", "state"])
         text = (shop.folder / "daytwo.yaml").read_text()
         text = text.replace(f"container: {shop.postgres},", f"ssh: far, container: {shop.postgres}, host: db,"
                             " password: {env: DB_PASSWORD},").replace(f"volume: {shop.name}_uploads", f"ssh: far, volume: {shop.name}_uploads")  # fmt: skip
@@ -227,7 +225,7 @@ class TestOnAnSshHost:
         (shop.folder / "daytwo.yaml").write_text(text)
         env = {**remote, "DB_PASSWORD": shop.passwords["DB_PASSWORD"]}
         before = shop.postgres_content()
-        with Watch() as watch:
+        with Watch(shop) as watch:
             shop.daytwo("backup", **env)  # type: ignore[arg-type]
             shop.sql("update posts set body = 'live' where id = 7")
             live = shop.postgres_content()
@@ -306,7 +304,6 @@ def test_f11_no_secret_is_seen_or_kept_anywhere(shop: Project) -> None:
         f"container: {shop.postgres},", f"container: {shop.postgres}, host: db, password: {{env: DB_PASSWORD}},"
     )
     env = {"DB_PASSWORD": shop.passwords["DB_PASSWORD"]}
-    since = shop.now()
     with Watch(shop) as watch:
         shop.daytwo("backup", **env)  # type: ignore[arg-type]
         shop.sql("delete from posts where id = 500")
@@ -317,8 +314,8 @@ def test_f11_no_secret_is_seen_or_kept_anywhere(shop: Project) -> None:
     assert watch.saw("pg_dump"), "it looked at the right moment"
     assert watch.saw("mariadb-dump")
     assert watch.holding(passwords) == []
-    told = "\n".join(f"{name} {what}" for name, what in shop.events(since))
-    told += shop.docker.run("logs", shop.postgres).stdout + shop.compose("logs", "--no-color")
+    told = "\n".join(f"{name} {what}" for name, what in watch.events)
+    told += shop.compose("logs", "--no-color")
     assert "pg_dump" in told
     for path in shop.folder.rglob("*"):
         if path.is_file() and path.name != ".env":
