@@ -10,7 +10,7 @@ export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo parts lint test test-compose test-fast bench-protect clean
+.PHONY: help venv demo parts lint test test-fast bench-protect clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,9 +36,6 @@ lint: venv ## Check style, types, the layers and the dependencies
 
 test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be skipped for a missing part
 	$(BIN)/pytest -n auto --dist worksteal --reruns 2 tests
-
-test-compose: venv parts ## The whole product on a real Docker Compose project; takes minutes
-	DAYTWO_TEST_COMPOSE=1 $(BIN)/pytest tests/real/compose
 
 test-fast: venv ## Only the tests that need no real servers
 	$(BIN)/pytest -n auto --dist worksteal -m "not real" tests

@@ -31,8 +31,6 @@ SESSION = pytest.StashKey[tuple[Path, int]]()
 """The session's folder, and the process that runs the session (not a worker)."""
 
 REAL = (Path(__file__).parent / "real", Path(__file__).parent / "parts")
-collect_ignore = [] if os.environ.get("DAYTWO_TEST_COMPOSE") else ["real/compose"]
-"""The whole product on a Compose project takes minutes and has a run of its own: `make test-compose`."""
 
 FIRST_DOCKER_SECONDS = 1200
 """The first test that asks for Docker may have to build the base image; its time counts as the test's."""

@@ -10,7 +10,8 @@ import pytest
 
 from daytwo.core.command import TAG, command
 from daytwo.core.errors import CancelledError, CommandError, MissingToolError, UnreachableError
-from daytwo.core.process import Process, capture, explain, reap
+from daytwo.core.explain import explain
+from daytwo.core.process import Process, capture, reap
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret
 from daytwo.core.target import LOCAL
@@ -144,3 +145,38 @@ def test_what_docker_says_becomes_a_next_step(stderr: str, kind: type[Exception]
     error = explain(command("docker", "exec", "x", where="container x"), "pg_dump", 1, stderr)
     assert isinstance(error, kind)
     assert error.hint
+
+
+OCI = "OCI runtime exec failed: exec failed: unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "tool"),
+    [
+        (126, f'{OCI}exec: "pg_dump": executable file not found in $PATH: unknown', "pg_dump"),
+        (127, f'{OCI}exec: "/opt/bin/pg_dump": stat /opt/bin/pg_dump: no such file or directory: unknown', "pg_dump"),
+        (126, "", "pg_restore"),  # what Docker 20.10 says is in the output, and that was not kept
+        (127, "", "pg_restore"),
+        (127, "sh: 1: exec: pg_dump: not found", "pg_dump"),
+        (127, "bash: line 1: /opt/bin/pg_dump: command not found", "pg_dump"),
+        (127, "env: 'pg_restore': No such file or directory", "pg_restore"),
+    ],
+)
+def test_a_tool_that_a_container_does_not_have(code: int, said: str, tool: str) -> None:
+    error = explain(command("docker", "exec", "x", where="container x"), "/usr/bin/pg_restore", code, said)
+    assert isinstance(error, MissingToolError)
+    assert str(error).startswith(f"{tool} is not installed in container x. Install {tool} there")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("unable to find user nobody-at-all: no matching entries in passwd file", "there is no user nobody-at-all"),
+        (f'{OCI}exec: "/opt/pg_dump": permission denied: unknown', "pg_dump may not be run: permission denied"),
+        (f'{OCI}chdir to cwd ("/gone") set in config.json failed: no such file or directory: unknown', 'cwd ("/gone")'),
+    ],
+)
+def test_a_program_that_docker_cannot_start_for_another_reason(said: str, told: str) -> None:
+    error = explain(command("docker", "exec", "x", where="container x"), "pg_dump", 126, said)
+    assert not isinstance(error, MissingToolError)
+    assert told in str(error)

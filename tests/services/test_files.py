@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, SourceError, UsageError
+from daytwo.core.fileset import site as sites
 from daytwo.core.fileset.swap import Plan, mark_of
 from daytwo.core.fileset.words import understand
 from daytwo.core.run import Run
@@ -445,6 +446,28 @@ class TestRestore:
         assert not Path(swapped.kept).exists()
         assert folders.leftovers(root) == []
 
+    @pytest.mark.parametrize("inside", [False, True], ids=["beside", "inside"])
+    def test_what_the_backup_leaves_out_stays_as_it_is(
+        self, root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+    ) -> None:
+        if inside:
+            monkeypatch.setattr(sites, "renameable", lambda *place: False)
+        service = files(root.parent, path="data", exclude=["/a", "*.log", "/c/d", "/n o"])
+        (component,) = service.components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        staged = component.stage(source, run)
+        for name in ("a", "b", "c/d", "logs/1.log", "n o"):
+            (root / name).write_text("live")
+        inode = (root / "a").stat().st_ino
+        swapped = staged.swap()
+        assert {n: (root / n).read_text() for n in ("a", "b", "c/d", "logs/1.log", "n o")} == {
+            "a": "live", "b": "b", "c/d": "live", "logs/1.log": "live", "n o": "live"
+        }  # fmt: skip
+        assert (root / "a").stat().st_ino == inode, "who has it open goes on with it"
+        assert (Path(swapped.kept) / "b").read_text() == "live"
+        assert not (Path(swapped.kept) / "a").exists()
+        assert not (Path(swapped.kept) / "c" / "d").exists()
+
     @pytest.mark.parametrize("mounted", [False, True])
     def test_only_some_paths(
         self, root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: bool
@@ -553,8 +576,9 @@ class TestInterrupted:
 
     ENTRIES = {"whole": None, "listed": ("a", "c", "gone", "only-new")}
 
-    def _stage(self, root: Path, entries: tuple[str, ...] | None) -> Plan:
-        plan = Plan(LOCAL, str(root), "01234567", inside=True, entries=entries)
+    def _stage(self, root: Path, entries: tuple[str, ...] | None, inside: bool = True) -> Plan:
+        keep = ("b", "c/e.log", "logs") if entries is None else ()
+        plan = Plan(LOCAL, str(root), "01234567", inside=inside, entries=entries, keep=keep)
         new = Path(plan.new)
         shutil.copytree(root, new)
         for name in ("a", "c/d"):
@@ -562,12 +586,14 @@ class TestInterrupted:
         (new / "only-new").write_text("restored")
         return plan
 
-    @pytest.mark.parametrize("entries", ENTRIES.values(), ids=ENTRIES)
+    @pytest.mark.parametrize(
+        ("entries", "inside"), [(ENTRIES["whole"], True), (ENTRIES["listed"], True), (None, False)],
+        ids=["whole", "listed", "beside"],
+    )  # fmt: skip
     @pytest.mark.parametrize("way", ["finish", "undo"])
     def test_a_swap_killed_at_any_rename_can_be_finished_or_undone(
-        self, root: Path, tmp_path: Path, entries: tuple[str, ...] | None, way: str
+        self, root: Path, tmp_path: Path, entries: tuple[str, ...] | None, inside: bool, way: str
     ) -> None:
-        before = {p: (root / p).read_text() for p in map(str, _files(root))}
         real = shutil.which("mv")
         (tmp_path / "bin").mkdir()
         fake = tmp_path / "bin" / "mv"
@@ -580,7 +606,12 @@ class TestInterrupted:
         for allowed in range(40):
             case = tmp_path / f"case{allowed}" / "data"
             shutil.copytree(root, case)
-            plan = self._stage(case, entries)
+            plan = self._stage(case, entries, inside)
+            for name in plan.keep:  # as it is now, while older ones are in the archive
+                for file in (case / name, *(case / name).glob("*")):
+                    if file.is_file():
+                        file.write_text("kept")
+            before = {p: (case / p).read_text() for p in map(str, _files(case)) if ".daytwo-" not in p}
             journal = Path(plan.journal)
             journal.write_text(plan.script())
             (tmp_path / "left").write_text(str(allowed))
@@ -597,7 +628,8 @@ class TestInterrupted:
                 assert now == before
             else:
                 assert now["a"] == now["c/d"] == now["only-new"] == "restored"
-                assert now["b"] == "b"
+                assert now["b"] == ("kept" if plan.keep else "b")
+                assert {now[p] for p in before if plan.keep and p.startswith(("c/e.log", "logs/"))} <= {"kept"}
                 assert (Path(plan.old) / "a").read_text() == "a"
                 assert not Path(plan.new).exists()
         assert killed >= 4

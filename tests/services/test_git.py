@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from daytwo.core.errors import DaytwoError, IntegrityError, SourceError, UsageEr
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Place, Service
 from daytwo.core.tarball import listing
-from daytwo.core.target import Target
-from daytwo.services.git import Git, GitSettings, repository
+from daytwo.services.git import Git, GitSettings
+from daytwo.services.git.repository import Repository
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
 from tests.services import folders
 
@@ -298,13 +299,12 @@ def test_f02_references_are_compared_with_those_of_the_bundle(
 ) -> None:
     """A stand-in for a git that loses a reference and says nothing."""
     source, _ = dump_to_file(component(path), run, tmp_path)
-    real = repository.refs
+    real = Repository.refs
 
-    def lossy(target: Target, folder: str, run: Run) -> dict[str, str]:
-        found = real(target, folder, run)
-        return {name: oid for name, oid in found.items() if name != "refs/tags/v1"}
+    def lossy(repository: Repository) -> dict[str, str]:
+        return {name: oid for name, oid in real(repository).items() if name != "refs/tags/v1"}
 
-    monkeypatch.setattr(repository, "refs", lossy)
+    monkeypatch.setattr(Repository, "refs", lossy)
     for act in (component(path).verify, component(path).stage):
         with pytest.raises(IntegrityError, match="references"):
             act(source, run)
@@ -338,13 +338,256 @@ def test_sweep_and_obstacles(path: Path, run: Run, tmp_path: Path) -> None:
     assert source.record.plain
     huge = source.record.model_copy(update={"plain": source.record.plain.model_copy(update={"size": 1 << 60})})
     assert "make room" in component(path).obstacles(huge, run)[0]
-    left = path.parent / "code.daytwo-new-89abcdef"
-    left.mkdir()
-    assert len(component(path).sweep("89abcdef01234567", run)) == 1
-    assert not left.exists()
+    dead = Run("89abcdef01234567", run.work, timeout=60)
+    component(path).stage(source, dead)
+    assert len(folders.leftovers(path)) == 1
+    assert len(component(path).sweep(dead.id, run)) == 1
+    assert folders.leftovers(path) == []
 
 
 def test_no_error_is_a_traceback(path: Path, run: Run, tmp_path: Path) -> None:
     (path / ".git" / "HEAD").write_text("garbage")
     with pytest.raises(DaytwoError):
         dump_to_file(component(path), run, tmp_path)
+
+
+PROGRAM = """
+[core]
+    fsmonitor = {0}
+    hooksPath = {1}
+    sshCommand = {0}
+    alternateRefsCommand = {0}
+    pager = {0}
+    editor = {0}
+    askPass = {0}
+    gitProxy = {0}
+[include]
+    path = {2}
+[includeIf "gitdir:/**"]
+    path = {2}
+[filter "evil"]
+    clean = {0}
+    smudge = {0}
+    process = {0}
+    required = true
+[filter "lfs"]
+    clean = {0}
+    smudge = {0}
+    required = true
+[diff]
+    external = {0}
+[diff "evil"]
+    textconv = {0}
+    command = {0}
+[merge "evil"]
+    driver = {0}
+[gpg]
+    program = {0}
+[log]
+    showSignature = true
+[uploadpack]
+    packObjectsHook = {0}
+[credential]
+    helper = {0}
+[pager]
+    status = {0}
+    log = {0}
+[tar "tar"]
+    command = {0}
+[alias]
+    status = !{0}
+    bundle = !{0}
+[remote "origin"]
+    url = ext::{0}
+    promisor = true
+    partialclonefilter = blob:none
+    uploadpack = {0}
+    fetch = +refs/heads/*:refs/remotes/origin/*
+[status]
+    submoduleSummary = true
+"""
+HOOKS = """
+applypatch-msg pre-applypatch post-applypatch pre-commit prepare-commit-msg commit-msg post-commit pre-rebase
+post-checkout post-merge pre-push pre-receive update proc-receive post-receive post-update reference-transaction
+push-to-checkout pre-auto-gc post-rewrite fsmonitor-watchman post-index-change
+"""
+
+
+class Trap:
+    """A repository whose configuration and hooks name a program wherever they can; it leaves a mark when it is run."""
+
+    def __init__(self, path: Path, mark: Path) -> None:
+        self.path, self.mark = path, mark
+        self.program = mark.parent / "program"
+        self.program.write_text(f'#!/bin/sh\necho "$0 $*" >>"{mark}"\ncat 2>/dev/null\n')
+        self.program.chmod(0o755)
+
+    def set(self, git_dir: Path) -> None:
+        """Lay it."""
+        folders = (git_dir / "hooks", self.mark.parent / "hooks")
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            for hook in HOOKS.split():
+                shutil.copy(self.program, folder / hook)
+        included = self.mark.parent / "included"
+        included.write_text(f"[core]\n    fsmonitor = {self.program}\n")
+        with (git_dir / "config").open("a") as config:
+            config.write(PROGRAM.format(self.program, folders[1], included))
+
+    def sprung(self) -> str:
+        return self.mark.read_text() if self.mark.exists() else ""
+
+
+@pytest.fixture
+def trap(path: Path, tmp_path: Path) -> Trap:
+    (tmp_path / "trap").mkdir()
+    commit(path, ".gitattributes", "* filter=evil diff=evil merge=evil export-subst\n*.bin filter=lfs\n")
+    commit(path, "a.bin", "$Format:%G?$")
+    return Trap(path, tmp_path / "trap" / "mark")
+
+
+def nested(path: Path, trap: Trap) -> None:
+    """A submodule, which git would look into with a process of its own."""
+    fill(path.parent / "sub")
+    git(path, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(path.parent / "sub"), "module")
+    git(path, "commit", "--quiet", "--message", "module")
+    trap.set(path / ".git" / "modules" / "module")
+    (path / "module" / "read me").write_text("changed")
+
+
+@pytest.mark.parametrize("layout", ["work tree", "bare", "linked"])
+def test_no_program_of_the_repository_is_run(
+    path: Path, run: Run, tmp_path: Path, trap: Trap, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if layout == "work tree":
+        nested(path, trap)
+        trap.set(path / ".git")
+    elif layout == "bare":
+        git(path.parent, "clone", "--quiet", "--mirror", "code", "bare")
+        path = path.parent / "bare"
+        trap.set(path)
+    else:
+        git(path, "worktree", "add", "--quiet", str(path.parent / "tree"), "-b", "other")
+        trap.set(path / ".git")
+        path = path.parent / "tree"
+    if layout != "bare":
+        (path / "read me").write_text("touched, so that git must look into it")
+        (path / "new.bin").touch()
+    (trap.mark.parent / "gitconfig").write_text(f"[core]\n    fsmonitor = {trap.program}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(trap.mark.parent / "gitconfig"))
+    part = component(path)
+    source, facts = dump_to_file(part, run, tmp_path)
+    assert facts.counts["commits"] > 3
+    part.identity(run)
+    part.obstacles(source.record, run)
+    part.verify(source, run)
+    assert b"".join(part.extract(source, "a.bin", run)) == b"$Format:%G?$"
+    assert b"".join(part.extract(source, "feature/ü:sub", run))
+    part.stage(source, run).discard()
+    staged = part.stage(source, run)
+    if layout != "bare":
+        assert any("filter" in warning for warning in staged.warnings)
+    staged.swap()
+    part.identity(run)
+    part.sweep("0" * 16, run)
+    assert trap.sprung() == ""
+    assert list(run.work.glob("daytwo-*")) == [], "the private git directories are gone"
+    hooks, config = [(path if layout == "bare" else path / ".git") / name for name in ("hooks", "config")]
+    assert (hooks / "post-checkout").exists()
+    assert str(trap.program) in config.read_text(), "what its owner set is there again"
+    subprocess.run(["git", "-c", "safe.directory=*", "-C", path, "log", "-1"], capture_output=True, check=False)
+    subprocess.run(["git", "-c", "safe.directory=*", "-C", path, "status"], capture_output=True, check=False)
+    assert layout == "bare" or trap.sprung(), "the trap works"
+
+
+@pytest.fixture
+def odd_config(path: Path) -> Iterator[Path]:
+    """A configuration that fits the old repository only."""
+    for key, value in {
+        "core.worktree": "/nowhere", "core.repositoryFormatVersion": "1", "extensions.worktreeConfig": "true",
+        "extensions.partialClone": "origin", "extensions.preciousObjects": "true", "extensions.objectFormat": "sha1",
+        "user.name": "Kept",
+    }.items():  # fmt: skip
+        git(path, "config", "--file", str(path / ".git" / "config"), key, value)
+    yield path
+
+
+def test_the_old_configuration_does_not_make_the_new_repository_unreadable(
+    odd_config: Path, run: Run, tmp_path: Path
+) -> None:
+    path = odd_config
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    component(path).stage(source, run).swap()
+    config = path / ".git" / "config"
+    assert git(path, "config", "user.name") == "Kept"
+    assert git(path, "status", "--porcelain") == ""
+    for word in ("worktree", "partial", "precious"):
+        assert word not in config.read_text().lower()
+    new = tmp_path / "data" / "new"
+    new.mkdir()
+    git(new, "init", "--quiet", "--object-format=sha256")
+    git(new, "config", "user.name", "Of SHA-256")
+    component(new).stage(source, run).swap()
+    assert git(new, "rev-parse", "HEAD") == git(path, "rev-parse", "HEAD")
+    assert git(new, "config", "user.name") == "Of SHA-256"
+
+
+def test_links_are_not_followed_and_an_unreadable_configuration_is_told_of(
+    path: Path, run: Run, tmp_path: Path
+) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text("[secret]\n    word = of-root\n")
+    config = path / ".git" / "config"
+    for spoil in (lambda: config.symlink_to(secret), lambda: config.write_text("[broken")):
+        config.unlink()
+        spoil()
+        staged = component(path).stage(source, run)
+        assert any("config cannot be taken over" in warning for warning in staged.warnings)
+        shutil.rmtree(Path(staged.swap().kept))
+        assert "of-root" not in config.read_text()
+        assert git(path, "status", "--porcelain") == ""
+
+
+def test_two_services_in_one_place_do_not_collide(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    names = set()
+    for name in ("one", "two"):
+        (part,) = Git(name, GitSettings(kind="git", path=str(path)), Place(path.parent, "a", "t")).components()
+        names.add(part.stage(source, run).swap().kept)
+    assert len(names) == 2
+
+
+def odd_object(path: Path, kind: str, text: bytes) -> str:
+    """Put an object there that git does not look at."""
+    argv = ("git", "-C", str(path), "hash-object", "--literally", "-t", kind, "-w", "--stdin")
+    return subprocess.run(argv, input=text, capture_output=True, check=True).stdout.decode().strip()
+
+
+def test_an_old_commit_of_an_odd_form_is_told_of_and_no_damage(path: Path, run: Run, tmp_path: Path) -> None:
+    tree = git(path, "rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\nauthor A a@example.org 1 +0000\ncommitter A<a@example.org> 1 +0000\n\nold\n"
+    git(path, "branch", "old", odd_object(path, "commit", text.encode()))
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    component(path).verify(source, run)
+    assert any("objects to the form of 1 object" in warning for warning in run.warnings), run.warnings
+    component(path).stage(source, run).swap()
+
+
+def test_f02_an_object_that_is_not_what_it_is_called_is_found(path: Path, run: Run, tmp_path: Path) -> None:
+    """Every hash is right and nothing is missing; only git's own check sees it."""
+    tree = bytes.fromhex(git(path, "rev-parse", "HEAD^{tree}"))
+    outer = odd_object(path, "tree", b"100644 file\0" + tree)
+    who = "A <a@example.org> 1 +0000"
+    text = f"tree {outer}\nauthor {who}\ncommitter {who}\n\nbad\n"
+    commit = odd_object(path, "commit", text.encode())
+    objects = f"{git(path, 'rev-list', '--objects', 'HEAD')}\n{outer}\n{commit}\n"
+    lines = [line.partition(" ")[0] for line in objects.splitlines()]
+    argv = ("git", "-C", str(path), "pack-objects", "--stdout", "-q")
+    pack = subprocess.run(argv, input="\n".join(lines).encode(), capture_output=True, check=True).stdout
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    file = tmp_path / "odd.bundle"
+    file.write_bytes(f"# v2 git bundle\n{commit} refs/heads/bad\n\n".encode() + pack)
+    odd = source_of(file, source.record.model_copy(update={"plain": None}), tmp_path / "w")
+    with pytest.raises(IntegrityError, match="fsck"):
+        component(path).verify(odd, run)

@@ -150,6 +150,22 @@ def said(text: str, *, size: int = 7) -> tuple[list[Complaint], ComplaintReader]
     return found + list(reader.finish()), reader
 
 
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        # What the handler of SIGTERM writes (pg_dump/parallel.c); it ends with code 1.
+        ("pg_restore: terminated by user\n", "terminated by user"),
+        ("pg_restore: warning: invalid creation date in header\npg_restore: while PROCESSING TOC:\n",
+         "invalid creation date in header"),
+        ("pg_restore: while PROCESSING TOC:\npg_restore: from TOC entry 3; 1 2 SCHEMA a b\n", ""),
+        ("Killed\n", "Killed"),
+    ],
+)  # fmt: skip
+def test_what_is_no_complaint_is_kept_to_explain_an_end(text: str, last: str) -> None:
+    found, reader = said(text)
+    assert (found, reader.last) == ([], last)
+
+
 HARMLESS = """pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
 Command was: SET transaction_timeout = 0;
 pg_restore: while PROCESSING TOC:

@@ -8,16 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from daytwo.core.errors import CommandError, IntegrityError, SourceError, UsageError
+from daytwo.core.errors import CancelledError, CommandError, IntegrityError, SourceError, UsageError
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Place, Service
-from daytwo.services.sqlite import Sqlite, SqliteSettings
+from daytwo.core.target import LOCAL
+from daytwo.services.sqlite import Sqlite, SqliteSettings, database, place
+from daytwo.services.sqlite.swap import Names
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
 from tests.services import folders
 
@@ -197,7 +201,7 @@ def test_a_database_that_is_being_written_is_copied_as_of_one_moment(tmp_path: P
     path = tmp_path / "data" / "app.db"
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db:
-        db.executescript("CREATE TABLE a(n, blob); CREATE TABLE b(n);")
+        db.executescript(f"PRAGMA journal_mode={mode}; CREATE TABLE a(n, blob); CREATE TABLE b(n);")
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, path, mode], stdout=subprocess.PIPE, text=True) for _ in "12"
     ]
@@ -416,12 +420,236 @@ def test_an_extension_that_is_not_here_is_told_of(path: Path, run: Run, tmp_path
     assert "BYSIZE" in facts.warnings[0]
 
 
-def test_sweep_removes_what_a_dead_run_staged(path: Path, run: Run) -> None:
-    staged = path.with_name(path.name + ".daytwo-new-89abcdef")
-    shutil.copy(path, staged)
-    assert len(component(path).sweep("89abcdef01234567", run)) == 1
-    assert not staged.exists()
-    assert component(path).sweep("89abcdef01234567", run) == ()
+def test_sweep_removes_what_a_dead_run_staged(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    dead = Run("89abcdef01234567", run.work, timeout=60)
+    component(path).stage(source, dead)
+    assert len(folders.leftovers(path.parent)) == 1
+    assert len(component(path).sweep(dead.id, run)) == 1
+    assert folders.leftovers(path.parent) == []
+    assert component(path).sweep(dead.id, run) == ()
+
+
+def test_two_services_with_one_file_do_not_collide(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    kept = set()
+    for name in ("one", "two"):
+        settings = SqliteSettings(kind="sqlite", path=str(path))
+        (part,) = Sqlite(name, settings, Place(path.parent, "a", "t")).components()
+        kept.add(part.stage(source, run).swap().kept)
+    assert len(kept) == 2
+
+
+LOCKER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=DELETE")
+db.execute("BEGIN EXCLUSIVE")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process holds an exclusive lock."""
+    argv = [sys.executable, "-c", LOCKER, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as locker:
+        assert locker.stdout and locker.stdout.readline() == "ready\n"
+        yield
+
+
+def ends_soon(run: Run, act: Callable[[Run], object]) -> None:
+    """Cancelled, or at the end of its time, it ends within two seconds; not before."""
+    timer = threading.Timer(1, run.cancel, ["by the test"])
+    timer.start()
+    given = run
+    for _ in range(2):
+        begun = time.monotonic()
+        with pytest.raises(CancelledError):
+            act(given)
+        assert 0.8 < time.monotonic() - begun < 3
+        given = Run("f" * 16, run.work, timeout=1)
+    timer.join()
+
+
+def test_f04_a_lock_by_somebody_else_does_not_outlive_the_run(path: Path, run: Run, tmp_path: Path) -> None:
+    source, _ = dump_to_file(component(path), run, tmp_path)
+    (tmp_path / "again").mkdir()
+    tables = Run("a" * 16, run.work, timeout=60)
+    with locked(path):
+        ends_soon(run, lambda given: dump_to_file(component(path), given, tmp_path / "again"))
+        ends_soon(tables, lambda given: component(path).stage(source, given, only=("users",)).swap())
+    assert list(run.work.iterdir()) == []
+    assert content(path)
+
+
+def test_f04_a_lock_that_stays_is_told_of(
+    path: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_PATIENCE", 1)
+    with locked(path), pytest.raises(SourceError, match="stayed locked for 1 s"):
+        dump_to_file(component(path), run, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that takes SQLite some seconds to check."""
+    path = tmp_path_factory.mktemp("large") / "app.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t(a, b)")
+        db.execute(
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) INSERT INTO t SELECT i, i % 7 FROM n"
+        )
+        for number in range(4):
+            db.execute(f"CREATE INDEX t{number} ON t(b, a)")
+        db.commit()
+    return path
+
+
+def test_f04_a_large_check_ends_with_its_run(large: Path, run: Run) -> None:
+    ends_soon(run, lambda given: database.inspect(large, given))
+
+
+def test_f04_a_large_copy_ends_with_its_run(
+    large: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a slow disk: every page is copied a hundred times."""
+    slow = place._PYTHON_COPY.replace("    source.backup", "    for _ in range(100): source.backup")
+    monkeypatch.setattr(place, "_PYTHON_COPY", slow)
+    ends_soon(run, lambda given: dump_to_file(component(large), given, tmp_path))
+    assert list(run.work.iterdir()) == []
+
+
+def soften(path: Path, rows: int) -> None:
+    """Rows that break rules which their table got later."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t(c, d)")
+        db.executemany("INSERT INTO t VALUES(NULL, ?)", [(-number,) for number in range(rows)])
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute("UPDATE sqlite_master SET sql='CREATE TABLE t(c NOT NULL, d CHECK(d > 0))' WHERE name='t'")
+        db.commit()
+
+
+@pytest.mark.parametrize("rows", [1, 1000])
+def test_rows_that_break_a_later_rule_are_told_of_and_no_damage(
+    path: Path, run: Run, tmp_path: Path, rows: int
+) -> None:
+    soften(path, rows)
+    source, facts = dump_to_file(component(path), run, tmp_path)
+    assert facts.counts["t"] == rows
+    assert f"rule of their table: {'1,' if rows == 1 else '100 or more,'} first: NULL value in t.c" in facts.warnings[0]
+    component(path).verify(source, run)
+    assert any("NULL value in t.c" in warning for warning in run.warnings)
+
+
+def test_f01_damage_behind_many_odd_rows_is_found(path: Path, run: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "PRAGMA journal_mode=DELETE; CREATE TABLE z(a TEXT); CREATE INDEX z_a ON z(a);"
+            "INSERT INTO z VALUES('needle-in-a-haystack')"
+        )
+    soften(path, 1000)  # what is created last is checked first
+    path.write_bytes(path.read_bytes().replace(b"needle-in-a-haystack", b"noodle-in-a-haystack", 1))
+    with pytest.raises(SourceError, match="z_a"):
+        dump_to_file(component(path), run, tmp_path)
+
+
+class TestKilledInTheSwap:
+    """The script that puts a database in use, killed after each of its lines."""
+
+    OLD, NEW = 1, 2
+
+    @pytest.fixture
+    def names(self, tmp_path: Path) -> Names:
+        """A database with committed rows that are only in the log that a killed program left, and a new one."""
+        (tmp_path / "still").mkdir()
+        names = Names.of(LOCAL, str(tmp_path / "data" / "app.db"), "0123456789abcdef", "db.sqlite")
+        program = (
+            "import sqlite3, os, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode=WAL');"
+            "db.execute('CREATE TABLE t(a)'); db.execute('PRAGMA wal_checkpoint'); db.execute('INSERT INTO t VALUES(1)');"
+            "db.commit(); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", program, tmp_path / "still" / "app.db"], check=False)
+        with closing(sqlite3.connect(tmp_path / "still" / Path(names.new).name)) as db:
+            db.executescript("CREATE TABLE t(a); INSERT INTO t VALUES(2), (2);")
+        return names
+
+    def begin(self, names: Names) -> None:
+        data = Path(names.live).parent
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(data.parent / "still", data)
+
+    def act(self, names: Names, what: str, killed_after: int | None = None, links: bool = True) -> bool:
+        """Run the script, or a part of it; whether it came to its end."""
+        lines = names.script().splitlines()
+        if not links:
+            lines.insert(4, "ln() { false; }")
+        if killed_after is not None:
+            lines.insert(killed_after, "kill -9 $$")
+        Path(names.journal).write_text("\n".join(lines) + "\n")
+        done = subprocess.run(["sh", names.journal, what], capture_output=True, text=True, check=False)
+        assert done.returncode in (0, -9), done.stderr
+        return done.returncode == 0
+
+    def rows(self, path: str) -> list[int]:
+        """What a program would see, looked at in a copy."""
+        copy = Path(path).parent.parent / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        for end in ("", "-wal", "-journal"):
+            if Path(path + end).exists():
+                shutil.copy(path + end, copy / f"x{end}")
+        try:
+            with closing(sqlite3.connect(f"file:{copy}/x?mode=rw", uri=True)) as db:
+                return [row[0] for row in db.execute("SELECT a FROM t")]
+        except sqlite3.OperationalError:
+            return []
+
+    @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+    @pytest.mark.parametrize("first", ["finish", "undo"])
+    def test_f07_nothing_is_lost_and_it_can_be_finished_or_undone(
+        self, names: Names, first: str, run: Run, links: bool
+    ) -> None:
+        killed = 0
+        script = names.script().splitlines()
+        for line in range(
+            script.index("second() { # second FILE NAME: a file system without hard links can only rename"), len(script)
+        ):
+            for then in ("finish", "undo"):
+                self.begin(names)
+                if first == "undo":
+                    assert self.act(names, "finish", links=links)
+                if self.act(names, first, line + 1, links):
+                    continue
+                killed += 1
+                whole = [1] in (self.rows(names.live), self.rows(names.old))
+                assert whole or not links, f"killed after line {line}"
+                done = first
+                if Path(names.journal).exists():
+                    if killed == 1:
+                        self.is_told_of(names, run)
+                    assert self.act(names, then, links=links)
+                    done = then
+                now, kept = self.rows(names.live), self.rows(names.old)
+                if done == "undo":
+                    assert now == [1], f"killed after line {line}"
+                    assert not Path(names.old).exists()
+                elif first == "finish" or Path(names.old).exists():
+                    assert (now, kept) == ([2, 2], [1]), f"killed after line {line}"
+                assert not Path(names.journal).exists()
+        assert killed > 20
+        part = component(Path(names.live))
+        (run.work / "dump").mkdir()
+        source, _ = dump_to_file(part, run, run.work / "dump")
+        assert part.stage(source, Run("b" * 16, run.work)).swap().kept
+
+    def is_told_of(self, names: Names, run: Run) -> None:
+        part = component(Path(names.live))
+        with pytest.raises(SourceError, match="finish` to complete it"):
+            dump_to_file(part, run, run.work)
+        assert part.sweep("0123456789abcdef", run) == ()
+        assert any("undo" in warning for warning in run.warnings)
 
 
 def test_f05_too_little_disk_is_an_obstacle(path: Path, run: Run, tmp_path: Path) -> None:

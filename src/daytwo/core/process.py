@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from daytwo.core.command import TAG, Command
-from daytwo.core.errors import CommandError, DaytwoError, MissingToolError, UnreachableError
+from daytwo.core.errors import CommandError, DaytwoError
+from daytwo.core.explain import NOT_STARTED, explain, missing
 from daytwo.core.run import Run
 from daytwo.core.secrets import redact
 from daytwo.core.target import Target
@@ -108,7 +109,7 @@ class Process:
                 stderr=subprocess.PIPE,
             )
         except FileNotFoundError:
-            raise _missing(command.argv[0], command.where) from None
+            raise missing(command.argv[0], command.where) from None
         except PermissionError:
             raise CommandError(f"{command.argv[0]} may not be run: permission denied", where=command.where) from None
         run.adopt(self)
@@ -158,8 +159,11 @@ class Process:
             yield data
         self.finish()
 
-    def finish(self) -> int:
+    def finish(self, said: bytes = b"") -> int:
         """Wait for the end and judge it.
+
+        Args:
+            said: its standard output, if that was kept: there Docker 20.10 says why it could not start a program.
 
         Returns:
             The exit code, one of the command's `ok`.
@@ -173,16 +177,19 @@ class Process:
             raise self._feed_error
         self._ended_well = code >= 0
         if code not in self.command.ok:
-            raise self.error(code)
+            raise self.error(code, said)
         return code
 
     def stderr(self) -> str:
         """The last 64 KiB of error output, secrets blanked."""
         return redact(bytes(self._tail).decode("utf-8", "replace"))
 
-    def error(self, code: int) -> DaytwoError:
-        """The error that this exit code and error output mean."""
-        return explain(self.command, self._inner.name or self._inner.argv[0], code, self.stderr())
+    def error(self, code: int, said: bytes = b"") -> DaytwoError:
+        """The error that this exit code and error output mean; `said` is its standard output, if that was kept."""
+        words = self.stderr()
+        if code in NOT_STARTED and not words.strip():
+            words = redact(said[:_STDERR_KEPT].decode("utf-8", "replace"))
+        return explain(self.command, self._inner.name or self._inner.argv[0], code, words)
 
     def close_stdin(self) -> None:
         """End a standard input that was kept open."""
@@ -271,8 +278,9 @@ def capture(target: Target, inner: Command, run: Run, *, stdin: bytes | Iterable
         parts = []
         while data := process.stdout.read(CHUNK):
             parts.append(data)
-        code = process.finish()
-        return Completed(code, b"".join(parts), process.stderr())
+        stdout = b"".join(parts)
+        code = process.finish(stdout)
+        return Completed(code, stdout, process.stderr())
 
 
 def reap(target: Target, dead: str) -> int:
@@ -324,52 +332,6 @@ def _reap_local(mark: bytes) -> int:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     return len(found)
-
-
-def explain(command: Command, program: str, code: int, stderr: str) -> DaytwoError:
-    """Turn an exit code and error output into an error that names the next step.
-
-    Args:
-        command: what was run here.
-        program: the program inside that it was run for.
-        code: the exit code, negative for a signal.
-        stderr: the error output.
-    """
-    low, where = stderr.lower(), command.where
-    lines = [redact(line.strip()) for line in stderr.splitlines() if line.strip()]
-    last = lines[-1] if lines else ""
-    name = program.rsplit("/", 1)[-1]
-    if "cannot connect to the docker daemon" in low or "error during connect" in low:
-        return UnreachableError(
-            "the Docker daemon does not answer",
-            where=where,
-            hint="Start it, or check DOCKER_HOST and your permission on its socket",
-        )
-    if "permission denied" in low and "docker" in low and "socket" in low:
-        return UnreachableError(
-            "no permission on the Docker socket", where=where, hint="Add the user to the group docker, or run as root"
-        )
-    if "no such container" in low:
-        return UnreachableError("there is no such container", where=where, hint="Check the name with `docker ps -a`")
-    if "is not running" in low and "container" in low:
-        return UnreachableError("the container is not running", where=where, hint="Start it with `docker start`")
-    if command.argv[0] == "ssh" and code == 255:
-        return UnreachableError(
-            f"ssh failed: {last or 'no answer'}",
-            where=where,
-            hint="Try the same destination with `ssh -o BatchMode=yes`",
-        )
-    if code in (126, 127) and ("not found" in low or "no such file" in low):
-        return _missing(name, where)
-    what = f"{name} ended with code {code}" if code >= 0 else f"{name} was ended by signal {-code}"
-    return CommandError(f"{what}: {'; '.join(lines[-4:])}" if lines else what, where=where)
-
-
-def _missing(tool: str, where: str) -> MissingToolError:
-    there = f" in {where}" if where else ""
-    return MissingToolError(
-        f"{tool} is not installed{there}", hint=f"Install {tool} there; `daytwo doctor` lists what is needed"
-    )
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -27,7 +27,7 @@ class FilesSettings(ServiceSettings):
     exclude: tuple[str, ...] = Field(
         default=(),
         description="what is left out: a name anywhere (`*.log`, `cache`), or, with a slash, a path from the folder on "
-        "(`/cache`, `logs/old`)",
+        "(`/cache`, `logs/old`); a restore leaves it as it is",
     )
     one_file_system: bool = Field(default=False, description="leave out what is mounted inside the folder")
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ TAGS = {"postgres": "postgres:15", "redis": "redis:7", "mariadb": "mariadb:10.11
 CLIENTS = re.compile(r"^\S*(pg_dump|pg_restore|psql|mariadb-dump|mysqldump|redis-cli|tar|sqlite3)\b.*", re.MULTILINE)
 
 POSTGRES = """
+select format('drop database %I', datname) from pg_database where datname like 'shop_before%' \\gexec
 drop schema public cascade; create schema public;
 drop role if exists reporter; create role reporter login;
 create type mood as enum ('good', 'bad');
@@ -175,16 +176,16 @@ class Project:
         self.config = self.written.replace(found, by_hand)
 
     def make_big(self) -> None:
-        """A database whose dump takes a while: small on disk, two gigabytes in a dump. It stays for all tests."""
+        """A database whose dump takes a while: small on disk, a gigabyte in a dump. It stays for all tests."""
         if self.sql("select count(*) from pg_database where datname = 'big'") == "0":
             self.sql("create database big")
         if self.sql("select to_regclass('a_lot') is null", "big") == "t":
-            self.sql(
-                "create table a_lot as select n, repeat('0123456789', 1000) t from generate_series(1, 200000) n", "big"
-            )
+            rows = "select n, repeat('0123456789', 1000) t from generate_series(1, 100000) n"
+            self.sql(f"set default_toast_compression = 'lz4'; create table a_lot as {rows}", "big")
 
     def fill(self) -> None:
         """Make the data anew."""
+        self.empty_folder()
         self.sql(POSTGRES)
         self.mariadb("mariadb", "--default-character-set=utf8mb4", stdin=MARIADB)
         self.exec("cache", "redis-cli", stdin=REDIS)
@@ -195,30 +196,39 @@ class Project:
     def destroy(self) -> None:
         """Remove every container, every volume and the folder's data."""
         self.compose("down", "--volumes", "--timeout", "2")
+        self.empty_folder()
+
+    def empty_folder(self) -> None:
+        """Remove everything in the folder that the app has mounted."""
         for path in (self.folder / "data").iterdir():
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def postgres_content(self, database: str = "shop") -> str:
         """Definitions, grants and every row."""
         text = self.exec("db", "pg_dump", "-U", "shop", database)
         return re.sub(r"^(\\(un)?restrict .*|--.*)\n", "", text, flags=re.MULTILINE)
 
-    def content(self) -> dict[str, object]:
-        """All data of the shop: row by row, key by key, file by file."""
+    def content(self, *parts: str) -> dict[str, object]:
+        """All data of the shop, or some parts of it: row by row, key by key, file by file."""
         dump = ("mariadb-dump", "--skip-extended-insert", "--skip-comments", "--hex-blob", "billing")
-        tables = {path: self.exec("app", "sqlite3", path, ".dump") for path in ("/state/state.db", "/data/shop.db")}
-        return {
-            "postgres": self.postgres_content(),
-            "roles": self.sql("select rolname from pg_roles where rolname !~ '^pg_' order by 1"),
-            "mariadb": self.mariadb(*dump),
-            "redis": json.loads(self.exec("cache", "redis-cli", "EVAL", REDIS_ALL, "0")),
-            "uploads": self.exec("app", "sh", "-c", LOOK, "sh", "/uploads"),
-            "config": self.exec("app", "sh", "-c", LOOK, "sh", "/config"),
-            "data": (self.folder / "data" / "notes.txt").read_text(),
-            "sqlite": tables,
-            "sqlite owners": self.exec("app", "stat", "-c", "%n %u:%g %a", *tables),
-            ".env": (self.folder / ".env").read_text(),
+        databases = ("/state/state.db", "/data/shop.db")
+        looks: dict[str, Callable[[], object]] = {
+            "postgres": self.postgres_content,
+            "roles": lambda: self.sql("select rolname from pg_roles where rolname !~ '^pg_' order by 1"),
+            "mariadb": lambda: self.mariadb(*dump),
+            "redis": lambda: json.loads(self.exec("cache", "redis-cli", "EVAL", REDIS_ALL, "0")),
+            "uploads": lambda: self.exec("app", "sh", "-c", LOOK, "sh", "/uploads"),
+            "config": lambda: self.exec("app", "sh", "-c", LOOK, "sh", "/config"),
+            "data": (self.folder / "data" / "notes.txt").read_text,
+            "state": lambda: self.exec("app", "sqlite3", "/state/state.db", ".dump"),
+            "shop": lambda: self.exec("app", "sqlite3", "/data/shop.db", ".dump"),
+            "sqlite owners": lambda: self.exec("app", "stat", "-c", "%n %u:%g %a", *databases),
+            ".env": (self.folder / ".env").read_text,
         }
+        return {name: looks[name]() for name in parts or looks}
 
     def command(self, *argv: str, death: str = "never") -> list[str]:
         """The command line of daytwo in this folder; `death` is a moment at which it kills itself."""
@@ -281,19 +291,31 @@ class Project:
         return [match[0] for match in CLIENTS.finditer(listing)]
 
     def stored(self) -> list[str]:
-        """Everything in the repository's folder, hidden files too."""
+        """Everything in the repository's folder, hidden files too, but not what was noted of snapshots later."""
         folder = self.folder / "backups"
         found = sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
         return [name for name in found if not name.endswith(".marks.json")]
 
     def nothing_left(self, stored: int = 0) -> None:
-        """Assert that so many archives are there, and no half of anything, no program and no work folder."""
-        assert len(self.stored()) == 2 * stored, self.stored()
+        """Assert that so many snapshots are there, and no half of anything, no program and no work folder."""
+        found = self.stored()
+        archives = [name.removesuffix(".tar.gz") for name in found if name.endswith(".tar.gz")]
+        assert len(archives) == stored, found
+        assert found == sorted(f"{name}{end}" for name in archives for end in (".tar.gz", ".manifest.json"))
         work = self.folder / ".daytwo" / "work"
         assert not work.exists() or list(work.iterdir()) == []
         for service in ("db", "mariadb"):
             if self.state(self.postgres if service == "db" else f"{self.name}-{service}-1") == "running":
                 wait_until(lambda s=service: self.clients(s) == [], what=f"no client in {service}", seconds=5)  # type: ignore[misc]
+
+    def with_snapshot(self) -> None:
+        """Have a snapshot; it is made by the first test that asks, and the others get a copy."""
+        stored, kept = self.folder / "backups", self.folder / "kept"
+        if kept.exists():
+            shutil.copytree(kept, stored)
+        else:
+            self.daytwo("backup")
+            shutil.copytree(stored, kept)
 
     def reset(self) -> None:
         """As it was at first: everything runs, the data is there, no snapshot, no state."""

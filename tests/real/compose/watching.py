@@ -2,17 +2,23 @@
 
 import http.client
 import json
+import os
 import socket
-import subprocess
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlencode
 
 from tests.real.compose.project import Project
 
-FORMAT = "{{.Type}}\t{{.Actor.Attributes.name}}\t{{.Actor.ID}}\t{{.Action}}"
+_LOOKS = 50
+"""How often a process is looked at; by then it is the program that it was started for."""
+_LATEST = 60.0
+"""Seconds after which the daemon should have told of an event."""
 
 
 class Watch:
@@ -28,81 +34,72 @@ class Watch:
         self._seen: set[str] = set()
         self._done = threading.Event()
         self._end = f"daytwo-{token_hex(4)}"
-        self._begun = threading.Event()
-        self._threads = [
-            threading.Thread(target=one, daemon=True) for one in (self._processes, self._execs, self._follow)
-        ]
-
-    def _processes(self) -> None:
-        while not self._done.wait(0.01):
-            for entry in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self._seen.add(entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
-                except OSError:
-                    continue
-
-    def _execs(self) -> None:
-        """What `docker inspect` would tell of programs that were started inside, had it a way to name them."""
-        names = (self._project.postgres, f"{self._project.name}-mariadb-1", f"{self._project.name}-cache-1")
-        known: set[str] = set()
-        while not self._done.wait(0.3):
-            for name in names:
-                listed = set(json.loads(self._ask(f"/containers/{name}/json")).get("ExecIDs") or [])
-                for id in listed - known:
-                    self._seen.add(f"exec {self._ask(f'/exec/{id}/json')}")
-                known |= listed
-
-    def _ask(self, path: str) -> str:
-        connection = http.client.HTTPConnection("docker", timeout=30)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        try:
-            connection.sock.connect(str(self._project.docker.socket))
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
-
-    def _follow(self) -> None:
-        """The daemon keeps its last 256 events only, so they are taken as they come."""
-        docker = self._project.docker
-        argv = [
-            str(docker.binary),
-            "events",
-            "--filter",
-            "type=container",
-            "--filter",
-            "type=volume",
-            "--format",
-            FORMAT,
-        ]
-        with subprocess.Popen(argv, env=self._project.env, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            for line in process.stdout:
-                kind, name, id, what = line.rstrip("\n").split("\t", 3)
-                self._begun.set()
-                if id == self._end and what == "destroy":
-                    process.terminate()
-                    return
-                if kind == "container" and name.startswith(self._project.name):
-                    self.events.append((name, what))
+        self._wrong: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
+        # `since` makes the daemon tell what happened before it has taken note of the listener, too.
+        kinds = json.dumps({"type": ["container", "volume"]})
+        asked = urlencode({"since": f"{time.time():.9f}", "filters": kinds})
+        stream = self._ask("GET", f"/events?{asked}")
+        self._threads = [
+            threading.Thread(target=self._processes, daemon=True),
+            threading.Thread(target=self._follow, args=(stream,), daemon=True),
+        ]
         for thread in self._threads:
             thread.start()
-        while not self._begun.wait(0.1):  # until it is known to listen
-            self._cause(f"{self._end}-begin")
         return self
 
-    def _cause(self, name: str) -> None:
-        """Have something happen that is recognised when it is heard of."""
-        self._project.docker.run("volume", "create", name)
-        self._project.docker.run("volume", "rm", name)
-
     def __exit__(self, *exc: object) -> None:
-        self._cause(self._end)
+        self._ask("POST", "/volumes/create", {"Name": self._end}).read()  # when this is heard of, so is all before it
+        self._ask("DELETE", f"/volumes/{self._end}").read()
         self._done.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(_LATEST)
+            assert not thread.is_alive(), "Docker did not tell of the end"
+        assert self._wrong == []
+
+    def _ask(self, method: str, path: str, body: object = None) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("docker")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self._project.docker.socket))
+        text = None if body is None else json.dumps(body)
+        # The response keeps the connection open, and closes it at its end.
+        connection.request(method, path, text, {"Content-Type": "application/json", "Connection": "close"})
+        return connection.getresponse()
+
+    def _processes(self) -> None:
+        looks: Counter[str] = Counter()
+        while not self._done.wait(0.01):
+            for entry in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
+                if looks[entry] > _LOOKS:
+                    continue
+                looks[entry] += 1
+                try:
+                    command = Path("/proc", entry, "cmdline").read_bytes()
+                except OSError:
+                    continue
+                self._seen.add(command.replace(b"\0", b" ").decode("utf-8", "replace"))
+
+    def _follow(self, stream: http.client.HTTPResponse) -> None:
+        try:
+            with stream:
+                for line in stream:
+                    event = json.loads(line)
+                    if event["Type"] == "volume" and event["Actor"]["ID"] == self._end:
+                        return
+                    self._take(event)
+        except (OSError, ValueError, KeyError) as error:
+            self._wrong.append(error)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        about = event["Actor"].get("Attributes", {})
+        if event["Type"] != "container" or not about["name"].startswith(self._project.name):
+            return
+        self.events.append((about["name"], event["Action"]))
+        if event["Action"].startswith("exec_start"):  # what anybody is told who asks about it
+            told = self._ask("GET", f"/exec/{about['execID']}/json").read().decode()
+            self._seen.add(f"exec {told}")
 
     def saw(self, program: str) -> bool:
         """Whether this program ran meanwhile."""
@@ -111,6 +108,5 @@ class Watch:
     def holding(self, words: Iterable[str]) -> list[str]:
         """Of what was seen, that in which one of these words is."""
         known = tuple(words)
-        return [
-            line for line in (*self._seen, *(what for _, what in self.events)) if any(word in line for word in known)
-        ]
+        told = (what for _, what in self.events)
+        return [line for line in (*self._seen, *told) if any(word in line for word in known)]

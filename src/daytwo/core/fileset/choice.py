@@ -55,6 +55,12 @@ class Choice:
             # With `*/` before it, a pattern like `?` does not match the folder `.` itself.
             yield f"--exclude={'.' if pattern.startswith('/') else '*/'}{pattern}"
 
+    def exclude_tests(self) -> Iterator[str]:
+        """The excludes, without daytwo's own, as tests of `find`; they find all that is left out, and maybe more."""
+        for number, pattern in enumerate(_clean(one) for one in self.excludes):
+            yield from ("-o",) if number else ()
+            yield from ("-path", f".{pattern}") if pattern.startswith("/") else ("-name", pattern)
+
     def leaves_out(self, path: str) -> bool:
         """Whether a path from the folder on is excluded, by itself or by a folder above it."""
         return self._left_out.search(path) is not None

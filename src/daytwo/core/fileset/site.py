@@ -56,6 +56,13 @@ for pattern in "$@"; do
 done
 """
 
+# The pattern of `-path` is generous: its `*` matches a slash too.
+_LEFT_OUT = r"""
+cd -- "$1" 2>/dev/null || exit 0
+shift
+find . "$@" -print0
+"""
+
 # `stat -c` is in busybox too, `find -printf` is not. A file's mode begins with an 8 in hexadecimal.
 _COUNT = r"""
 cd -- "$1" || exit 3
@@ -191,6 +198,27 @@ def count(target: Target, base: str, paths: tuple[str, ...], run: Run) -> tuple[
     done = capture(target, command("sh", "-c", _COUNT, "sh", base, paths, env=C), run)
     files, size = done.text.split()
     return int(files), int(size)
+
+
+def left_out(target: Target, folder: str, choice: Choice, run: Run) -> tuple[str, ...]:
+    """What is in a folder and left out by the choice's own excludes, from the folder on; not what is inside of it.
+
+    Args:
+        target: where.
+        folder: the folder.
+        choice: what is chosen and excluded.
+        run: the run it belongs to.
+    """
+    tests = list(choice.exclude_tests())
+    if not tests:
+        return ()
+    argv = command("sh", "-c", _LEFT_OUT, "sh", folder, "(", tests, ")", env=C)
+    found = [fsdecode(path)[2:] for path in capture(target, argv, run).stdout.split(b"\0")[:-1]]
+    tops: list[str] = []
+    for path in sorted((one for one in found if choice.leaves_out(one)), key=lambda one: one.split("/")):
+        if not (tops and path.startswith(tops[-1] + "/")):
+            tops.append(path)
+    return tuple(tops)
 
 
 def holds(files: int, size: int) -> str:

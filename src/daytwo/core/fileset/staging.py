@@ -27,20 +27,27 @@ class StagedFiles(Staged):
 
     Args:
         plan: how they will be put in use.
+        choice: the files in the configuration.
         counts: what is to be compared with the manifest; empty where only a part was restored.
         warnings: what the user should know.
         run: the restore's run.
     """
 
-    def __init__(self, plan: Plan, counts: Mapping[str, int], warnings: tuple[str, ...], run: Run) -> None:
+    def __init__(
+        self, plan: Plan, choice: Choice, counts: Mapping[str, int], warnings: tuple[str, ...], run: Run
+    ) -> None:
         self.counts = counts
         self.warnings = warnings
         self._plan = plan
+        self._choice = choice
         self._run = run
 
     def swap(self) -> Swapped:
-        """Put them in use by renaming."""
-        return swap.swap(self._plan, self._run)
+        """Put them in use by renaming. What the backup leaves out stays, such as a database that is another service."""
+        plan = self._plan
+        if plan.entries is None:  # the whole folder; looked at now, as other services may have put theirs in use there
+            plan = replace(plan, keep=sites.left_out(plan.target, plan.path, self._choice, self._run))
+        return swap.swap(plan, self._run)
 
     def discard(self) -> None:
         """Remove them."""
@@ -76,7 +83,7 @@ def stage(target: Target, choice: Choice, source: Source, run: Run, only: tuple[
     except BaseException:
         swap.discard(plan, run)
         raise
-    return StagedFiles(plan, {} if only else counts, _warnings(site), run)
+    return StagedFiles(plan, choice, {} if only else counts, _warnings(site), run)
 
 
 class _Members:

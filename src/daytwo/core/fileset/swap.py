@@ -36,15 +36,34 @@ journal={journal}
 there() {{ [ -e "$1" ] || [ -L "$1" ]; }}
 """
 
+# What a backup leaves out is not replaced by what comes out of it. Where it is moved with a folder, it is moved back.
+_KEEP = """\
+back() { # back ENTRY: from the old folder into the restored one
+  if there "$old/$1"; then
+    rm -rf -- "$path/$1"
+    mkdir -p -- "$(dirname -- "$path/$1")"
+    mv -- "$old/$1" "$path/$1"
+  fi
+}
+away() { # away ENTRY: the other way
+  if [ -d "$old" ] && there "$path/$1" && ! there "$old/$1"; then
+    mkdir -p -- "$(dirname -- "$old/$1")"
+    mv -- "$path/$1" "$old/$1"
+  fi
+}
+"""
+
 _BESIDE = """\
 case "${1:-}" in
 finish)
   if there "$new"; then
     if there "$path"; then if there "$old"; then exit 3; fi; mv -- "$path" "$old"; fi
     mv -- "$new" "$path"
-  fi ;;
+  fi
+  keep_back ;;
 undo)
   if there "$old"; then
+    keep_away
     if there "$path"; then mv -- "$path" "$new"; fi
     mv -- "$old" "$path"
   fi ;;
@@ -63,7 +82,7 @@ ours() { case "$1" in *.daytwo-new-????????|*.daytwo-before-????????|*.daytwo-sw
 all() { # all FROM TO
   cd -- "$1"
   for entry in * .[!.]* ..?*; do
-    if there "$entry" && ! ours "$entry"; then move "$1/$entry" "$2/$entry"; fi
+    if there "$entry" && ! ours "$entry" && ! stays "$entry"; then move "$1/$entry" "$2/$entry"; fi
   done
 }
 one() { # one FROM TO ENTRY
@@ -77,9 +96,11 @@ case "${1:-}" in
 finish)
   mkdir -p -- "$old"
   if ! [ -e "$journal.out" ]; then move_out; : >"$journal.out"; fi
-  if [ -d "$new" ]; then move_in; rm -rf -- "$new"; fi ;;
+  if [ -d "$new" ]; then move_in; rm -rf -- "$new"; fi
+  keep_back ;;
 undo)
   mkdir -p -- "$new"
+  if [ -e "$journal.out" ]; then keep_away; fi
   if [ -e "$journal.out" ]; then move_back; rm -f -- "$journal.out"; fi
   if [ -d "$old" ]; then move_old; rm -rf -- "$old"; fi ;;
 *) echo "finish or undo?" >&2; exit 2 ;;
@@ -113,6 +134,7 @@ class Plan:
         id: eight characters of the run's id.
         inside: whether entries are moved one by one.
         entries: from `path` on, the files and folders that are replaced; None for all of the folder.
+        keep: from `path` on, what is there and left out of the backup: it stays as it is.
     """
 
     target: Target
@@ -120,6 +142,7 @@ class Plan:
     id: str
     inside: bool
     entries: tuple[str, ...] | None = None
+    keep: tuple[str, ...] = ()
 
     @property
     def new(self) -> str:
@@ -143,9 +166,20 @@ class Plan:
     def script(self) -> str:
         """The journal's text."""
         head = _HEAD.format(**{name: shlex.quote(getattr(self, name)) for name in ("new", "old", "path", "journal")})
+        head += _KEEP + _kept(self.keep, self.inside)
         if not self.inside:
             return head + _BESIDE
         return head + (_ALL if self.entries is None else _listed(self.entries)) + _INSIDE
+
+
+def _kept(keep: tuple[str, ...], inside: bool) -> str:
+    """`stays` tells which entries are never moved; `keep_back` and `keep_away` move what goes with a folder."""
+    tops = [entry for entry in keep if inside and "/" not in entry]
+    deep = [shlex.quote(entry) for entry in keep if entry not in tops]
+    pattern = "|".join(shlex.quote(entry) for entry in tops)
+    stays = f'case "$1" in {pattern}) ;; *) return 1 ;; esac' if tops else "return 1"
+    moves = {way: "".join(f" {way} {entry};" for entry in deep) for way in ("back", "away")}
+    return f"stays() {{ {stays}; }}\nkeep_back() {{ :;{moves['back']} }}\nkeep_away() {{ :;{moves['away']} }}\n"
 
 
 def _listed(entries: tuple[str, ...]) -> str:
@@ -164,7 +198,7 @@ def swap(plan: Plan, run: Run) -> Swapped:
     Raises:
         CommandError: it did not work; everything is as it was before.
     """
-    if not plan.inside and plan.target.is_local and _exchange(plan):
+    if not plan.inside and not plan.keep and plan.target.is_local and _exchange(plan):
         return _swapped(plan, run)
     put(plan.target, plan.journal, os.fsencode(plan.script()), run)
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from daytwo.core.errors import IntegrityError
 
@@ -31,50 +32,32 @@ class Head:
         return tuple(dict.fromkeys([*self.refs.values(), *([self.head] if self.head else [])]))
 
 
-class HeadReader:
-    """Collects a bundle's head from its first chunks."""
+def split(chunks: Iterator[bytes]) -> tuple[Head, bytes, Iterator[bytes]]:
+    """Take a bundle apart.
 
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._head: Head | None = None
+    Returns:
+        Its head, the bytes of that, and the pack that follows.
 
-    def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same chunks.
-
-        Raises:
-            IntegrityError: this is no bundle.
-        """
-        for chunk in chunks:
-            self._take(chunk)
-            yield chunk
-        if self._head is None:
-            self._head = _parse(bytes(self._held))
-
-    def _take(self, chunk: bytes) -> None:
-        if self._head is not None:
-            return
-        self._held += chunk
-        end = self._held.find(b"\n\n")
-        if end >= 0:
-            self._head = _parse(bytes(self._held[: end + 1]))
-            self._held.clear()
-        elif len(self._held) > _LONGEST:
-            raise IntegrityError("this is no git bundle: its head has no end")
-
-    @property
-    def head(self) -> Head:
-        """The head; known after the last chunk at the latest."""
-        if self._head is None:
-            raise IntegrityError("the git bundle ends in its head")
-        return self._head
+    Raises:
+        IntegrityError: this is no bundle.
+    """
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        if (end := held.find(b"\n\n")) >= 0:
+            head = bytes(held[: end + 2])
+            return _parse(head), head, chain([bytes(held[end + 2 :])], chunks)
+        if len(held) > _LONGEST:
+            break
+    if held != EMPTY:
+        raise IntegrityError("this is no git bundle, or only the head of one", hint="Restore from another snapshot")
+    return Head({}, "", sha256=False), EMPTY, iter(())
 
 
 def _parse(text: bytes) -> Head:
-    if text == EMPTY:
-        return Head({}, "", sha256=False)
     if not text.startswith(_MAGIC):
         raise IntegrityError("this is no git bundle", hint="Restore from another snapshot")
-    lines = text.decode("utf-8", "surrogateescape").splitlines()[1:]
+    lines = text.decode("utf-8", "surrogateescape").split("\n")[1:-2]
     refs: dict[str, str] = {}
     for line in lines:
         if line.startswith("-"):

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from daytwo.core.command import command
 from daytwo.core.errors import MissingToolError, SourceError, UnreachableError, UsageError
 from daytwo.core.fileset.site import exists, interrupted, look, machine, refuse_interrupted, remove
-from daytwo.core.fileset.swap import Plan
+from daytwo.core.fileset.swap import Plan, mark_of
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.process import CHUNK, Process, capture
 from daytwo.core.run import Run
@@ -13,26 +14,23 @@ from daytwo.core.service import Component, Dump, DumpFacts, Phase, Source, Stage
 from daytwo.core.target import LOCAL, Target
 from daytwo.core.units import Size
 from daytwo.services.git import repository
-from daytwo.services.git.bundle import EMPTY, Head, HeadReader
-from daytwo.services.git.repository import Look, git
-from daytwo.services.git.staging import fetch_into, stage
+from daytwo.services.git.bundle import EMPTY, Head, split
+from daytwo.services.git.repository import Repository, opened
+from daytwo.services.git.staging import made, stage
 
 _SPARE = 16 << 20
 _MANY = 200
+_LISTING = 'ls -A -- "$1" 2>/dev/null | head -n 1'
 
 
 class BundleDump(Dump):
     """A bundle from `git bundle create`, or what stands for that of an empty repository."""
 
-    def __init__(
-        self, process: Process | None, found: Look, target: Target, component: "GitComponent", run: Run
-    ) -> None:
+    def __init__(self, process: Process | None, source: Repository, component: "GitComponent") -> None:
         self._process = process
-        self._found = found
-        self._target = target
+        self._source = source
         self._component = component
-        self._run = run
-        self._reader = HeadReader()
+        self._head: Head | None = None
 
     def chunks(self) -> Iterator[bytes]:
         """The bundle.
@@ -40,35 +38,41 @@ class BundleDump(Dump):
         Raises:
             SourceError: git cannot read all of the repository.
         """
-        yield from self._reader.through(iter([EMPTY]) if self._process is None else self._output(self._process))
+        if self._process is None:
+            self._head = Head({}, "", sha256=False)
+            yield EMPTY
+            return
+        self._head, start, rest = split(self._output(self._process))
+        yield start
+        yield from rest
 
     def _output(self, process: Process) -> Iterator[bytes]:
         while data := process.stdout.read(CHUNK):
-            self._run.check()
+            self._source.run.check()
             yield data
         if process.finish():
             raise SourceError(
                 f"git cannot read all of it: {process.stderr().strip()[-500:]}",
                 where=self._component.where,
-                hint="Look at it with `git fsck`",
+                hint="Look at it with `git fsck`, and complete a partial clone with `git fetch --refetch --no-filter`",
             )
 
     def facts(self) -> DumpFacts:
         """The references of the bundle itself, and the commits that they lead to."""
-        head, found = self._reader.head, self._found
-        refs = head.refs
-        commits = repository.count_commits(self._target, found.path, head.tips, self._run)
-        lines = [f"HEAD -> {found.branch}" if found.branch else f"HEAD {head.head}"]
-        lines.append("bare" if found.bare else "work tree")
-        lines += [f"{oid} {name}" for name, oid in list(refs.items())[:_MANY]]
-        if len(refs) > _MANY:
-            lines.append(f"... and {len(refs) - _MANY} more")
+        head, source = self._head, self._source
+        assert head is not None
+        commits = source.count_commits(head.tips)
+        branch, version = source.branch(), repository.version(source.target, source.run)
+        lines = [f"HEAD -> {branch}" if branch else f"HEAD {head.head}", source.layout]
+        lines += [f"{oid} {name}" for name, oid in list(head.refs.items())[:_MANY]]
+        if len(head.refs) > _MANY:
+            lines.append(f"... and {len(head.refs) - _MANY} more")
         return DumpFacts(
-            source=self._component.identified(found.version, f"{len(refs)} refs, {commits} commits", self._run),
-            counts={"refs": len(refs), "commits": commits},
+            source=self._component.identified(version, f"{len(head.refs)} refs, {commits} commits", source.run),
+            counts={"refs": len(head.refs), "commits": commits},
             contents=tuple(lines),
-            tools={"git": found.version},
-            warnings=found.warnings,
+            tools={"git": version},
+            warnings=source.warnings(),
         )
 
 
@@ -101,13 +105,14 @@ class GitComponent(Component):
     def _dump(self, run: Run) -> Iterator[Dump]:
         site = look(self._target, self._path, run)
         refuse_interrupted(site, self._target)
-        found = repository.look(self._target, site.path, run)
         with ExitStack() as stack:
+            source = stack.enter_context(opened(self._target, site.path, run))
+            source.refuse_part()
             process = None
-            if not found.empty:
-                argv = git(site.path, "bundle", "create", "--quiet", "-", "--all", ok=(0, 1, 128))
+            if not source.is_empty():
+                argv = source.command("bundle", "create", "--quiet", "-", "--all", ok=(0, 1, 128))
                 process = stack.enter_context(Process(self._target, argv, run))
-            yield BundleDump(process, found, self._target, self, run)
+            yield BundleDump(process, source, self)
 
     def identified(self, version: str, holds: str, run: Run) -> Identity:
         """The machine (and container) and the path."""
@@ -124,33 +129,34 @@ class GitComponent(Component):
         if site.what == "missing":
             return self.identified("", "nothing", run)
         try:
-            found = repository.look(self._target, site.path, run)
+            with opened(self._target, site.path, run) as there:
+                there.refuse_part()
+                return self.identified(repository.version(self._target, run), f"{len(there.refs())} refs", run)
         except SourceError:
-            files = capture(self._target, repository.listing(site.path), run).text
+            files = capture(self._target, command("sh", "-c", _LISTING, "sh", site.path), run).text
             return self.identified("", "something that is no git repository" if files else "nothing", run)
-        refs = len(repository.refs(self._target, site.path, run))
-        return self.identified(found.version, f"{refs} refs", run)
 
     def verify(self, source: Source, run: Run) -> Verification:
-        """Have git take it into an empty repository: every object is read, and every reference leads to all it needs.
+        """Have git take it into an empty repository and check that: every object is read, and all they need is there.
 
         Raises:
             IntegrityError: git does not take it.
         """
-        scratch, head = self._scratch(source, run)
-        refs = repository.refs(LOCAL, scratch, run)
-        return Verification(
-            tool=f"git fetch ({repository.version(LOCAL, run)})",
-            counts={"refs": len(refs), "commits": repository.count_commits(LOCAL, scratch, head.tips, run)},
-            contents=tuple(sorted(refs)),
-        )
+        with self._scratch(source, run, full=True) as (scratch, head):
+            refs = scratch.refs()
+            return Verification(
+                tool=f"git fsck ({repository.version(LOCAL, run)})",
+                counts={"refs": len(refs), "commits": scratch.count_commits(head.tips)},
+                contents=tuple(sorted(refs)),
+            )
 
-    def _scratch(self, source: Source, run: Run) -> tuple[str, Head]:
+    @contextmanager
+    def _scratch(self, source: Source, run: Run, *, full: bool = False) -> Iterator[tuple[Repository, Head]]:
         """A private bare repository with everything of the bundle."""
-        folder = run.work / f"{self.name}.scratch"
-        if folder.exists():
-            remove(LOCAL, run, str(folder))
-        return str(folder), fetch_into(LOCAL, str(folder), source, run, bare=True)
+        folder = str(run.work / f"{self.name}.scratch")
+        remove(LOCAL, run, folder)
+        with made(LOCAL, folder, source, run, bare=True, full=full) as taken:
+            yield taken
 
     def obstacles(self, record: ComponentRecord, run: Run) -> tuple[str, ...]:
         """No git, no right to write, too little disk, an interrupted restore."""
@@ -179,7 +185,7 @@ class GitComponent(Component):
         """
         if only:
             raise UsageError(f"{self.name} is restored whole", hint="`daytwo extract` gives one file of it")
-        return stage(self._target, self._path, source, run)
+        return stage(self._target, self._path, source, mark_of(run.id, self.name), run)
 
     def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
         """Remove what a dead run staged. A swap that was cut short is left alone and told of."""
@@ -189,7 +195,7 @@ class GitComponent(Component):
             return ()
         removed = []
         for inside in (False, True):
-            plan = Plan(self._target, site.path, dead_run[:8], inside=inside)
+            plan = Plan(self._target, site.path, mark_of(dead_run, self.name), inside=inside)
             if exists(self._target, plan.new, run):
                 remove(self._target, run, plan.new)
                 removed.append(f"{plan.new} on {self._target}")
@@ -201,14 +207,14 @@ class GitComponent(Component):
         Raises:
             UsageError: there is no such thing.
         """
-        scratch, _ = self._scratch(source, run)
         name = item if ":" in item else f"{_default(source)}:{item}"
-        kind = capture(LOCAL, git(scratch, "cat-file", "-t", name, ok=(0, 128)), run)
-        if kind.code or kind.text not in ("blob", "tree"):
-            raise UsageError(f"{self.name} holds no {item}", hint="Give `path`, or `branch:path`")
-        what = ("cat-file", "blob", name) if kind.text == "blob" else ("archive", "--format=tar", name)
-        with Process(LOCAL, git(scratch, *what), run) as process:
-            yield from process.chunks()
+        with self._scratch(source, run) as (scratch, _):
+            kind = scratch.git("cat-file", "-t", name, ok=(0, 128, 129))
+            if kind.code or kind.text not in ("blob", "tree"):
+                raise UsageError(f"{self.name} holds no {item}", hint="Give `path`, or `branch:path`")
+            what = ("cat-file", "blob", name) if kind.text == "blob" else ("archive", "--format=tar", name)
+            with Process(LOCAL, scratch.command(what), run) as process:
+                yield from process.chunks()
 
 
 def _default(source: Source) -> str:

@@ -13,6 +13,7 @@ _PREFIX = re.compile(r"(?:pg_restore: |error: |warning: |\[[^\]]*\] )+")
 _QUERY = "could not execute query: "
 _LONGEST = 2000
 """Characters kept of one complaint: a failed command can be as long as a function's body."""
+_WHERE = re.compile(r"while |from TOC entry ")
 _IGNORED = re.compile(r"errors ignored on restore: (\d+)")
 
 _OWNERSHIP = r"(ALTER .* OWNER TO |GRANT |REVOKE |ALTER DEFAULT PRIVILEGES )"
@@ -71,7 +72,7 @@ class ComplaintReader:
 
     Attributes:
         ignored: how many errors `pg_restore` says it ignored.
-        last: the last line that was no complaint.
+        last: the last line that was no complaint and does not only say where it is: `terminated by user`, a warning.
     """
 
     def __init__(self) -> None:
@@ -102,8 +103,10 @@ class ComplaintReader:
         elif (prefix and "error: " in prefix.group()) or text.startswith(_QUERY):
             yield from self._complete()
             self._text = text[:_LONGEST]
-        elif prefix:  # warnings, and where in the table of contents it is
+        elif prefix:
             yield from self._complete()
+            if not _WHERE.match(text):
+                self.last = text.strip()[:_LONGEST]
         elif line.startswith("Command was: ") and self._text:
             self._command = line.removeprefix("Command was: ")[:_LONGEST]
         elif self._command is not None:

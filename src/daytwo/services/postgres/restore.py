@@ -137,8 +137,11 @@ def restore(session: Session, database: str, path: str, *args: str) -> tuple[str
             harmless[_judged(complaint, session)] = None
     if code == 0 or 0 < reader.ignored <= number:  # workers' errors about their settings are said but not counted
         return tuple(harmless)
-    raise CommandError(f"pg_restore ended with code {code}: {reader.last or 'it does not say why'}",
-                       where=session.access.where)  # fmt: skip
+    if process.stderr().strip():  # not pg_restore's words: `docker exec` itself ends with 1, too
+        raise process.error(code)
+    why = "; ".join(filter(None, (reader.last, *harmless))) or "it does not say why"
+    raise CommandError(f"pg_restore ended with code {code}: {why}", where=session.access.where,
+                       hint="Was it, or the server, stopped meanwhile? See the server's log")  # fmt: skip
 
 
 def _judged(complaint: Complaint, session: Session) -> str:

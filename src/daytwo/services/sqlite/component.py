@@ -5,15 +5,16 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from daytwo.core.errors import IntegrityError, MissingToolError, SourceError, UnreachableError
-from daytwo.core.fileset.site import Site, exists, interrupted, look, machine, make_parent, remove
+from daytwo.core.fileset.site import Site, exists, interrupted, look, machine, make_parent, refuse_interrupted
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.process import CHUNK
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, DumpFacts, Phase, Source, Staged, Verification
 from daytwo.core.units import Size
 from daytwo.services.sqlite import database
-from daytwo.services.sqlite.place import COMPANIONS, DatabasePlace
+from daytwo.services.sqlite.place import DatabasePlace
 from daytwo.services.sqlite.staging import StagedDatabase, StagedTables
+from daytwo.services.sqlite.swap import COMPANIONS, Names
 
 _SPARE = 16 << 20
 
@@ -71,9 +72,11 @@ class SqliteComponent(Component):
     def _dump(self, run: Run) -> Iterator[Dump]:
         run.work.mkdir(parents=True, exist_ok=True, mode=0o700)
         copy = run.work / f"{self.name}.copy"
-        copy.unlink(missing_ok=True)
+        every = [Path(f"{copy}{end}") for end in ("", *COMPANIONS)]
+        for file in every:
+            file.unlink(missing_ok=True)
         try:
-            tool = self._place.fetch(copy, run)
+            tool = self._place.fetch(copy, self.name, run)
             try:
                 found = database.inspect(copy, run)
             except IntegrityError as error:
@@ -92,7 +95,8 @@ class SqliteComponent(Component):
             )
             yield FileDump(copy, facts, run)
         finally:
-            copy.unlink(missing_ok=True)
+            for file in every:
+                file.unlink(missing_ok=True)
 
     def _identity(self, version: str, holds: str, run: Run) -> Identity:
         place = self._place
@@ -120,7 +124,7 @@ class SqliteComponent(Component):
         """
         file = source.file()
         found = database.inspect(file, run)
-        if rows := database.broken_references(file):
+        if rows := database.broken_references(file, run):
             run.warn(f"{self.name}: {rows} rows refer to a row that is not there")
         for warning in found.warnings:
             run.warn(f"{self.name}: {warning}")
@@ -164,21 +168,25 @@ class SqliteComponent(Component):
         file = source.file()
         found = database.inspect(file, run)
         site = look(self._place.target, self._place.path, run)
-        new = f"{site.path}.daytwo-new-{run.id[:8]}"
-        sql = database.replace_tables(file, new, only) if only else ""
+        refuse_interrupted(site, self._place.target)
+        names = self._names(site.path, run.id)
+        sql = database.replace_tables(file, names.new, only, run) if only else ""
         if only and site.what != "file":
             raise SourceError(f"{site.path} is not there, so no table of it can be replaced",
                               where=str(self._place.target), hint="Restore the whole database")  # fmt: skip
         make_parent(self._place.target, site.path, run)
         try:
-            self._place.bring(file, new, run)
+            self._place.bring(file, names.new, run)
             if only:
                 counts = {table: found.counts[table] for table in only if table in found.counts}
-                return StagedTables(self._place, site.path, sql, counts, run)
-            return StagedDatabase(self._place, site.path, found.counts, self._warnings(site, run), run)
+                return StagedTables(self._place, names, sql, counts, run)
+            return StagedDatabase(self._place, names, found.counts, self._warnings(site, run), run)
         except BaseException:
-            remove(self._place.target, Run(run.id, run.work, timeout=60), new)
+            names.clear(run)
             raise
+
+    def _names(self, live: str, run_id: str) -> Names:
+        return Names.of(self._place.target, live, run_id, self.name)
 
     def _warnings(self, site: Site, run: Run) -> tuple[str, ...]:
         if site.what != "file":
@@ -191,15 +199,20 @@ class SqliteComponent(Component):
         )
 
     def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
-        """Remove what a dead run staged, or copied aside, and never used."""
-        site = self._place.site(run)
-        if site is None:
+        """Remove what a dead run staged, or copied aside. A swap that was cut short is left alone and told of."""
+        place = self._place
+        try:
+            site = look(place.target, place.path, run)
+        except (UnreachableError, MissingToolError):
             return ()
-        new = f"{site.path}.daytwo-new-{dead_run[:8]}"
-        if not exists(self._place.target, new, run):
+        names = self._names(site.path, dead_run)
+        if exists(place.target, names.journal, run):
+            run.warn(interrupted(site, place.target))
             return ()
-        remove(self._place.target, run, new, *(new + end for end in COMPANIONS))
-        return (f"{new} on {self._place.target}",)
+        left = [file for file in (names.new, names.part) if exists(place.target, file, run)]
+        if left:
+            names.clear(run)
+        return tuple(f"{file} on {place.target}" for file in left)
 
     def extract(self, source: Source, item: str, run: Run) -> Iterator[bytes]:
         """A table as CSV, or, asked for as `NAME.sql`, as SQL.
@@ -207,7 +220,7 @@ class SqliteComponent(Component):
         Raises:
             UsageError: there is no such table.
         """
-        return database.rows(source.file(), item)
+        return database.rows(source.file(), item, run)
 
 
 def _holds(tables: int, size: int) -> str:

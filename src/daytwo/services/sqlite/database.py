@@ -4,18 +4,23 @@ import csv
 import io
 import re
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from daytwo.core.errors import CommandError, IntegrityError, SourceError, UsageError
+from daytwo.core.errors import CancelledError, IntegrityError, UsageError
 from daytwo.core.run import Run
 
-_PATIENCE = 60.0
-"""Seconds to wait for a writer to finish."""
 _MANY = 500
+_WATCHED = 0.2
+"""Seconds between two looks whether the run was cancelled."""
+_FEW = 100
+_ALL = "PRAGMA integrity_check(2147483647)"
+_ODD = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint failed in ")
+"""What `PRAGMA integrity_check` says of a row that can be read: `sqlite3.c`, `PragTyp_INTEGRITY_CHECK`."""
 _WITHOUT_ROWID = re.compile(r"without\s+rowid", re.IGNORECASE)
 VERSION = sqlite3.sqlite_version
 """SQLite's version in this Python."""
@@ -51,48 +56,33 @@ def uri(path: Path | str, options: str) -> str:
     return f"file:{quote(str(path))}?{options}"
 
 
-def connect(path: Path | str) -> sqlite3.Connection:
-    """Open an existing database for reading and writing; a missing one is not created.
-
-    Reading alone would not do: what a killed program left in the journal can only be taken in by writing.
-    """
-    return sqlite3.connect(uri(path, "mode=rw"), uri=True, timeout=_PATIENCE, isolation_level=None)
-
-
-def connect_private(path: Path) -> sqlite3.Connection:
-    """Open a copy that nobody else has, leaving nothing beside it."""
-    return sqlite3.connect(uri(path, "immutable=1"), uri=True, isolation_level=None)
-
-
-def copy(live: Path, to: Path) -> None:
-    """Copy a database that may be in use, as of one moment (SQLite's online backup).
-
-    All pages are copied in one step: in smaller ones, every write by somebody else starts it over.
+@contextmanager
+def private(path: Path, run: Run) -> Iterator[sqlite3.Connection]:
+    """Open a copy that nobody else has, leaving nothing beside it. What SQLite does with it ends when the run does.
 
     Raises:
-        SourceError: it is no database, is locked, or cannot be read.
+        CancelledError
     """
-    to.touch(mode=0o600)
-    try:
-        with closing(connect(live)) as source, closing(sqlite3.connect(to)) as target:
-            target.execute("PRAGMA synchronous=OFF")
-            source.backup(target)
-    except sqlite3.Error as error:
-        raise explained(error, live) from None
+    done = threading.Event()
+    with closing(sqlite3.connect(uri(path, "immutable=1"), uri=True, isolation_level=None)) as connection:
 
+        def watch() -> None:
+            while not done.wait(_WATCHED):
+                try:
+                    run.check()
+                except CancelledError:
+                    connection.interrupt()  # only what runs now is interrupted: another statement may follow
 
-def explained(error: sqlite3.Error, path: Path | str) -> SourceError:
-    """SQLite's error with the next step."""
-    words = str(error)
-    if "not a database" in words:
-        return SourceError(f"{path} is no SQLite database, or an encrypted one", hint="Correct the path")
-    if "locked" in words or "busy" in words:
-        return SourceError(f"{path} stayed locked for {_PATIENCE:.0f} s", hint="Find out who writes for so long")
-    if "readonly" in words or "unable to open" in words:
-        return SourceError(
-            f"{path} may not be opened: {words}", hint="Run as root, or as the owner of the file and its folder"
-        )
-    return SourceError(f"{path} cannot be read: {words}", hint="Check it with `PRAGMA integrity_check`")
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield connection
+        except sqlite3.OperationalError:
+            run.check()
+            raise
+        finally:
+            done.set()
+            watcher.join()
 
 
 def inspect(path: Path, run: Run) -> Facts:
@@ -102,7 +92,7 @@ def inspect(path: Path, run: Run) -> Facts:
         IntegrityError: it is damaged.
     """
     try:
-        with closing(connect_private(path)) as connection:
+        with private(path, run) as connection:
             warnings = _check(connection)
             run.check()
             counts, uncounted = count(connection)
@@ -116,28 +106,60 @@ def inspect(path: Path, run: Run) -> Facts:
 
 
 def _check(connection: sqlite3.Connection) -> list[str]:
-    """SQLite's own check of every page, row and index; returns what could not be checked, in words."""
+    """SQLite's own check of every page, row and index; returns what is odd, and what could not be checked, in words.
+
+    Raises:
+        sqlite3.DatabaseError: there is damage.
+    """
     try:
-        _all_well(connection, "PRAGMA integrity_check(10)")
-        return []
+        return _odd_rows(_problems(connection, ""))
     except sqlite3.OperationalError as error:
         if not _is_foreign(error):
             raise
-    unchecked = []
+    odd, unchecked = [], []
     for table in tables(connection):
         try:
-            _all_well(connection, f"PRAGMA integrity_check({name(table)})")
+            odd += _problems(connection, table)
         except sqlite3.OperationalError as error:
             if not _is_foreign(error):
                 raise
             unchecked.append(f"{table} ({error})")
-    return [f"not checked, as only the app has what they need: {', '.join(unchecked)}"]
+    return [*_odd_rows(odd), f"not checked, as only the app has what they need: {', '.join(unchecked)}"]
 
 
-def _all_well(connection: sqlite3.Connection, pragma: str) -> None:
-    found = [row[0] for row in connection.execute(pragma)]
-    if found != ["ok"]:
-        raise sqlite3.DatabaseError("; ".join(found[:3]))
+def _problems(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Rows that break a rule of their table, a few of many.
+
+    A rule that a table got later says nothing of the rows that it had: SQLite reads them as ever, and so does the app.
+
+    Raises:
+        sqlite3.DatabaseError: there is damage.
+    """
+    odd: list[str] = []
+    # SQLite ends with the given number of problems. Pages come first: where some are damaged, few are enough.
+    pragmas = [f"PRAGMA integrity_check({name(table)})"] if table else [f"PRAGMA integrity_check({_FEW})", _ALL]
+    for pragma in pragmas:
+        odd, damage, told = [], [], 0
+        for (found,) in connection.execute(pragma):
+            told += 1
+            if _ODD.match(found):
+                odd = [*odd, found][:_FEW]
+            elif found != "ok":
+                damage.append(found)
+            if len(damage) == 3:
+                break
+        if damage:
+            raise sqlite3.DatabaseError("; ".join(damage))
+        if told < _FEW:
+            break
+    return odd
+
+
+def _odd_rows(odd: list[str]) -> list[str]:
+    if not odd:
+        return []
+    number = f"{_FEW} or more" if len(odd) >= _FEW else len(odd)
+    return [f"rows that break a rule of their table: {number}, first: {odd[0]}"]
 
 
 def _is_foreign(error: sqlite3.OperationalError) -> bool:
@@ -177,28 +199,29 @@ def _rows(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()[0])  # noqa: S608
 
 
-def broken_references(path: Path) -> int:
+def broken_references(path: Path, run: Run) -> int:
     """How many rows refer to a row that is not there. Many databases have some: SQLite does not look by default."""
-    with closing(connect_private(path)) as connection:
+    with private(path, run) as connection:
         try:
             return sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
         except sqlite3.DatabaseError:  # a table that a reference names is missing, or is of an unknown module
             return 0
 
 
-def replace_tables(path: Path, attached: str, wanted: Iterable[str]) -> str:
+def replace_tables(path: Path, attached: str, wanted: Iterable[str], run: Run) -> str:
     """The SQL that replaces tables of one database by those of another, in one transaction.
 
     Args:
         path: a private copy of the database that brings them.
         attached: its path as the live database's program sees it.
         wanted: the tables.
+        run: the run it belongs to.
 
     Raises:
         UsageError: it has no such table, or the table is a virtual one.
     """
-    lines = ["PRAGMA busy_timeout=60000;", f"ATTACH {text(attached)} AS daytwo;", "BEGIN IMMEDIATE;"]
-    with closing(connect_private(path)) as connection:
+    lines = [f"ATTACH {text(attached)} AS daytwo;", "BEGIN IMMEDIATE;"]
+    with private(path, run) as connection:
         there = tables(connection)
         for table in wanted:
             if table not in there:
@@ -236,13 +259,13 @@ def _replace(connection: sqlite3.Connection, table: str) -> list[str]:
     return lines
 
 
-def rows(path: Path, item: str) -> Iterator[bytes]:
+def rows(path: Path, item: str, run: Run) -> Iterator[bytes]:
     """A table as CSV with its column names (blobs in hexadecimal), or, asked for as `NAME.sql`, as SQL.
 
     Raises:
         UsageError: there is no such table.
     """
-    with closing(connect_private(path)) as connection:
+    with private(path, run) as connection:
         there = tables(connection)
         if item in there:
             yield from _csv(connection, item)
@@ -274,27 +297,3 @@ def _sql(connection: sqlite3.Connection, table: str) -> Iterator[bytes]:
     cursor = connection.execute(f"SELECT {quoted} FROM {name(table)}")  # noqa: S608
     while batch := cursor.fetchmany(1000):
         yield "".join(f"{head}{values});\n" for (values,) in batch).encode()
-
-
-def checkpoint(live: str) -> None:
-    """Take the write-ahead log into the file, as far as others let it.
-
-    Raises:
-        sqlite3.Error
-    """
-    with closing(connect(live)) as connection:
-        connection.execute("PRAGMA busy_timeout=2000")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def execute(live: str, sql: str) -> None:
-    """Run SQL; what fails in the middle of a transaction is rolled back.
-
-    Raises:
-        CommandError: SQLite refused.
-    """
-    try:
-        with closing(connect(live)) as connection:
-            connection.executescript(sql)
-    except sqlite3.Error as error:
-        raise CommandError(f"SQLite refused: {error}", where=live) from None

@@ -1,69 +1,64 @@
 """A database file where it is, on this machine, in a container or on a host: copied away, and put in use there."""
 
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from posixpath import basename
-from sqlite3 import Error as SqliteError
 
-from daytwo.core.command import command
+from daytwo.core.command import Command, command
 from daytwo.core.errors import (
     CommandError,
-    DaytwoError,
     IntegrityError,
     MissingToolError,
     SourceError,
     UnreachableError,
 )
-from daytwo.core.fileset.site import C, Site, get, look, put, refuse_interrupted, remove
+from daytwo.core.fileset.site import C, Site, get, look, put, refuse_interrupted
 from daytwo.core.process import CHUNK, Process, capture
 from daytwo.core.run import Run
 from daytwo.core.tarball import pick
-from daytwo.core.target import Container, Target
+from daytwo.core.target import LOCAL, Container, Target
 from daytwo.services.sqlite import database
+from daytwo.services.sqlite.swap import Names
 
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""Files that belong to a database file; without them it can be stale or torn, and next to another one they harm it."""
+_PATIENCE = 60
+"""Seconds to wait for others who have locked the database."""
 
+# All pages are copied in one step: in smaller ones, every write by somebody else starts it over. `Connection.backup`
+# would wait for a lock for ever. A process of its own can be ended in the middle, which a call of SQLite cannot.
 _PYTHON_COPY = """
 import sqlite3, sys, urllib.parse
-source = sqlite3.connect("file:" + urllib.parse.quote(sys.argv[1]) + "?mode=rw", uri=True, timeout=60)
-target = sqlite3.connect(sys.argv[2])
-source.backup(target)
-target.close()
+live, to, patience, synchronous = sys.argv[1:]
+def step(status, remaining, total):
+    if status & 255 in (5, 6):
+        raise sqlite3.OperationalError("database is locked")
+try:
+    live = "file:" + urllib.parse.quote(live) + "?mode=rw"
+    source = sqlite3.connect(live, uri=True, timeout=int(patience))
+    target = sqlite3.connect(to)
+    target.execute("PRAGMA synchronous=" + synchronous)
+    source.backup(target, progress=step)
+    target.close()
+except sqlite3.Error as error:
+    sys.exit(str(error))
 """
 _PYTHON_RUN = """
 import sqlite3, sys, urllib.parse
-live = sqlite3.connect("file:" + urllib.parse.quote(sys.argv[1]) + "?mode=rw", uri=True, timeout=60)
-live.isolation_level = None
-live.executescript(sys.stdin.read())
+try:
+    live = "file:" + urllib.parse.quote(sys.argv[1]) + "?mode=rw"
+    live = sqlite3.connect(live, uri=True, timeout=int(sys.argv[2]), isolation_level=None)
+    live.executescript(sys.stdin.read())
+except sqlite3.Error as error:
+    sys.exit(str(error))
 """
 _TOOL = """
 if command -v sqlite3 >/dev/null 2>&1; then echo sqlite3 "$(sqlite3 -version)"
 elif python3 -c 'import sqlite3' >/dev/null 2>&1; then
   echo python3 "$(python3 -c 'import sqlite3; print(sqlite3.sqlite_version)')"
 fi
-"""
-# The file never goes missing: the old one gets a second name before the new one takes its place.
-_SWAP = """
-live=$1 new=$2 old=$3
-set -e
-if [ -e "$live" ]; then
-  chown "$(stat -c %u:%g -- "$live")" "$new" 2>/dev/null || :
-  chmod "$(stat -c %a -- "$live")" "$new"
-  if [ -e "$old" ]; then echo "$old is there already" >&2; exit 1; fi
-  for companion in -wal -shm -journal; do
-    if [ -e "$live$companion" ]; then mv -- "$live$companion" "$old$companion"; fi
-  done
-  ln -- "$live" "$old" 2>/dev/null || cp -p -- "$live" "$old"
-else
-  chown "$(stat -c %u:%g -- "$(dirname -- "$live")")" "$new" 2>/dev/null || :
-  rm -f -- "$live-wal" "$live-shm" "$live-journal"
-fi
-sync -- "$new" 2>/dev/null || sync
-mv -f -- "$new" "$live"
-if [ -e "$old" ]; then echo kept; fi
 """
 _OPEN = """
 find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$1" 2>/dev/null | while IFS= read -r found; do
@@ -76,10 +71,24 @@ done | sort -u
 
 @dataclass(frozen=True)
 class Tool:
-    """What runs SQLite at a place: `sqlite3` or `python3`, and SQLite's version."""
+    """What runs SQLite at a place.
+
+    Args:
+        program: `sqlite3` or `python3`.
+        version: SQLite's.
+        path: how to call the program, where not by its name.
+    """
 
     program: str
     version: str
+    path: str = ""
+
+    def python(self, script: str, *argv: str) -> Command:
+        """A Python script; isolated, as the folder that it runs in may hold a `sqlite3.py`."""
+        return command(self.path or self.program, "-I", "-c", script, argv, env=C)
+
+
+_HERE = Tool("python3", database.VERSION, sys.executable)
 
 
 @dataclass(frozen=True)
@@ -108,15 +117,16 @@ class DatabasePlace:
     def tool(self, run: Run) -> Tool | None:
         """What can run SQLite there."""
         if self.target.is_local:
-            return Tool("python3", database.VERSION)
+            return _HERE
         words = capture(self.target, command("sh", "-c", _TOOL), run).text.split()
         return Tool(words[0], words[1] if len(words) > 1 else "") if words else None
 
-    def fetch(self, to: Path, run: Run) -> Tool:
+    def fetch(self, to: Path, component: str, run: Run) -> Tool:
         """Copy the database here, as of one moment, whoever is writing to it.
 
         Args:
             to: a private file that does not exist yet.
+            component: what it is copied for.
             run: the run it belongs to.
 
         Raises:
@@ -130,9 +140,6 @@ class DatabasePlace:
             raise SourceError(f"{self.path} {problem}", where=str(self.target), hint="Correct the path")
         if not site.size:  # which SQLite takes for a database without tables
             raise SourceError(f"{self.path} is an empty file", where=str(self.target), hint="Correct the path")
-        if self.target.is_local:
-            database.copy(Path(site.path), to)
-            return Tool("python3", database.VERSION)
         tool = self.tool(run)
         if tool is None:
             raise MissingToolError(
@@ -141,46 +148,62 @@ class DatabasePlace:
                 hint="Install sqlite3 in the image, have the backup stop the container meanwhile, or give the path of "
                 "its volume on the host",
             )
-        self._copy_away(site.path, tool, to, run)
+        if self.target.is_local:
+            self.copy_beside(site.path, str(to), tool, run)
+        else:
+            self._copy_away(Names.of(self.target, site.path, run.id, component), tool, to, run)
         return tool
 
-    def _copy_away(self, live: str, tool: Tool, to: Path, run: Run) -> None:
+    def _copy_away(self, names: Names, tool: Tool, to: Path, run: Run) -> None:
         """Copy beside the database with the tool there, bring the copy here, remove it there in every case."""
-        aside = f"{live}.daytwo-new-{run.id[:8]}"
         try:
-            self.copy_beside(live, aside, tool, run)
+            self.copy_beside(names.live, names.new, tool, run)
             with to.open("wb") as out:
                 to.chmod(0o600)
-                for chunk in get(self.target, aside, run):
+                for chunk in get(self.target, names.new, run):
                     out.write(chunk)
         finally:
-            remove(self.target, Run(run.id, run.work, timeout=60), aside, *(aside + end for end in COMPANIONS))
+            names.clear(run)
 
-    def copy_beside(self, live: str, aside: str, tool: Tool, run: Run) -> None:
+    def copy_beside(self, live: str, aside: str, tool: Tool, run: Run, *, durable: bool = False) -> None:
         """Copy a database at its place, as of one moment.
+
+        Args:
+            live: the database file.
+            aside: where to.
+            tool: what copies it.
+            run: the run it belongs to.
+            durable: whether to wait until it is on the disk.
 
         Raises:
             SourceError: SQLite does not take it.
         """
-        if self.target.is_local:
-            database.copy(Path(live), Path(aside))
-            return
         capture(self.target, command("sh", "-c", 'umask 077; : >"$1"', "sh", aside, env=C), run)
         try:
             if tool.program == "python3":
-                capture(self.target, command("python3", "-c", _PYTHON_COPY, live, aside, env=C), run)
+                words = (live, aside, str(_PATIENCE), "FULL" if durable else "OFF")
+                capture(self.target, tool.python(_PYTHON_COPY, *words), run)
                 return
             if "\n" in aside:
                 raise SourceError(f"{live!r} has a line break in its name, which sqlite3 does not take")
             # A transaction around it keeps other people's writes from starting the copy over and over.
             quoted = aside.replace("\\", "\\\\").replace('"', '\\"')
-            script = (
-                f'.timeout 60000\nBEGIN;\nSELECT count(*) FROM sqlite_master;\n.backup main "{quoted}"\nROLLBACK;\n'
-            )
-            capture(self.target, command("sqlite3", "-batch", "-bail", live, env=C), run, stdin=script.encode())
+            script = f'BEGIN;\nSELECT count(*) FROM sqlite_master;\n.backup main "{quoted}"\nROLLBACK;\n'
+            self.run_sql(live, script, tool, run)
         except CommandError as error:
-            raise SourceError(f"{self.path} cannot be copied: {error.what}", where=str(self.target),
-                              hint="Check it with `PRAGMA integrity_check`") from None  # fmt: skip
+            raise self._explained(error) from None
+
+    def _explained(self, error: CommandError) -> SourceError:
+        """SQLite's error with the next step."""
+        causes = {
+            "not a database": ("is no SQLite database, or an encrypted one", "Correct the path"),
+            "locked": (f"stayed locked for {_PATIENCE} s", "Find out who writes for so long"),
+            "unable to open": ("may not be opened", "Run as root, or as the owner of the file and its folder"),
+            "readonly": ("may not be written", "Run as root, or as the owner of the file and its folder"),
+        }
+        words = (f"cannot be copied: {error.what}", "Check it with `PRAGMA integrity_check`")
+        what, hint = next((told for cause, told in causes.items() if cause in error.what), words)
+        return SourceError(f"{self.path} {what}", where=str(self.target), hint=hint)
 
     def _fetch_from_stopped(self, to: Path, run: Run) -> Tool:
         """Copy the files of a container that does not run; nobody writes to them."""
@@ -197,7 +220,7 @@ class DatabasePlace:
         try:
             for end in ("", "-wal", "-journal"):
                 self._copy_out(end, Path(f"{copied}{end}"), run)
-            database.copy(copied, to)
+            replace(self, target=LOCAL).copy_beside(str(copied), str(to), _HERE, run)
         finally:
             for file in folder.iterdir():
                 file.unlink()
@@ -220,26 +243,29 @@ class DatabasePlace:
 
     def checkpoint(self, live: str, run: Run) -> None:
         """Have SQLite take what is in the write-ahead log into the file, as far as others let it."""
-        try:
-            if self.target.is_local:
-                database.checkpoint(live)
-            elif tool := self.tool(run):
-                self.run_sql(live, "PRAGMA busy_timeout=2000;\nPRAGMA wal_checkpoint(TRUNCATE);\n", tool, run)
-        except (DaytwoError, SqliteError):
-            return  # the log is kept beside the old file, where it belongs
+        with suppress(CommandError):  # the log is kept beside the old file, where it belongs
+            if tool := self.tool(run):
+                self.run_sql(live, "PRAGMA wal_checkpoint(TRUNCATE);\n", tool, run, patience=2)
 
-    def run_sql(self, live: str, sql: str, tool: Tool, run: Run) -> None:
+    def run_sql(self, live: str, sql: str, tool: Tool, run: Run, *, patience: int | None = None) -> None:
         """Run SQL in the live database.
+
+        Args:
+            live: the database file.
+            sql: what to run.
+            tool: what runs it.
+            run: the run it belongs to.
+            patience: seconds to wait for others who have locked it; a minute when not given.
 
         Raises:
             CommandError: it failed; a transaction it began is rolled back.
         """
-        if self.target.is_local:
-            database.execute(live, sql)
-        elif tool.program == "python3":
-            capture(self.target, command("python3", "-c", _PYTHON_RUN, live, env=C), run, stdin=sql.encode())
+        patience = _PATIENCE if patience is None else patience
+        if tool.program == "python3":
+            capture(self.target, tool.python(_PYTHON_RUN, live, str(patience)), run, stdin=sql.encode())
         else:
-            capture(self.target, command("sqlite3", "-batch", "-bail", live, env=C), run, stdin=sql.encode())
+            argv = command("sqlite3", "-batch", "-bail", live, env=C)
+            capture(self.target, argv, run, stdin=f".timeout {patience * 1000}\n{sql}".encode())
 
     def bring(self, file: Path, path: str, run: Run) -> None:
         """Put a file there.
@@ -260,10 +286,6 @@ class DatabasePlace:
         if arrived != digest.hexdigest():
             raise IntegrityError("what arrived is not what was sent", where=f"{path} on {self.target}",
                                  hint="Look at the disk there")  # fmt: skip
-
-    def swap(self, live: str, new: str, old: str, run: Run) -> bool:
-        """Put a new file in use and keep the old one with all that belongs to it; whether there was an old one."""
-        return capture(self.target, command("sh", "-c", _SWAP, "sh", live, new, old, env=C), run).text == "kept"
 
     def opened_by(self, live: str, run: Run) -> tuple[str, ...]:
         """The processes that have it open, as far as we may see."""
