@@ -13,14 +13,17 @@ from types import UnionType
 from typing import Any
 
 import typer.main
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from daytwo.cli.main import SECTIONS, program
 from daytwo.config.models import Backup, Config, Hook, Keep, Ping, Recovery
+from daytwo.config.serving import Heartbeat, Records, Serve, Tls
 from daytwo.core.errors import ExitCode
 from daytwo.core.registry import kinds, repository_class, service_class
 from daytwo.core.secrets import SecretRef
+from daytwo.web.routes import AREAS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HEAD = "<!-- Written by scripts/reference.py; edit the code instead. -->\n\n"
@@ -34,6 +37,7 @@ def pages() -> dict[str, str]:
         "services.md": HEAD + _kinds("services"),
         "repositories.md": HEAD + _kinds("repositories"),
         "exit-codes.md": HEAD + _exit_codes(),
+        "api.md": HEAD + _api(),
     }
 
 
@@ -63,12 +67,30 @@ def _configuration() -> str:
         "backups: hooks (before, after, on_failure)": Hook,
         "backups: ping": Ping,
         "recovery": Recovery,
+        "heartbeats": Heartbeat,
+        "serve": Serve,
+        "serve: tls": Tls,
+        "records": Records,
         "Secrets": SecretRef,
     }
     for title, model in titles.items():
         out += [f"## {title}\n", f"{_doc(model)}\n", _settings(model)]
     out.append("The settings of each kind of service are in [services](services.md), of repositories in "
                "[repositories](repositories.md).\n")  # fmt: skip
+    return "\n".join(out)
+
+
+def _api() -> str:
+    out = ["# API\n", "The same in OpenAPI form: `/api/openapi.json`, and to try out: `/api/docs`.\n"]
+    for area in AREAS:
+        out += [f"## {area.name}\n", "| route | role | does |", "|---|---|---|"]
+        for route in area.router.routes:
+            assert isinstance(route, APIRoute)
+            role = (route.openapi_extra or {})["x-role"]
+            method = ", ".join(sorted(route.methods or ()))
+            what = (inspect.getdoc(route.endpoint) or "").split("\n")[0]
+            out.append(f"| `{method} {route.path}` | {role} | {_cell(what)} |")
+        out.append("")
     return "\n".join(out)
 
 

@@ -8,20 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from daytwo.config import Config, load
-from daytwo.core.errors import BusyError, DaytwoError, UsageError
+from daytwo.core.errors import BusyError, CancelledError, DaytwoError, UsageError
 from daytwo.core.manifest import Mark, MarkKind, Snapshot
 from daytwo.core.owner import Owner, hold
 from daytwo.core.registry import repository_class, service_class
 from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
 from daytwo.core.service import AnyService
+from daytwo.ledger.runs import Outcome
+from daytwo.protect import own as own_state
 from daytwo.protect.workbench import Workbench
 from daytwo.store.database import open_database
 from daytwo.store.url import StateUrl
 
+R = TypeVar("R", bound=BaseModel)
 WAIT = 600.0
 """Seconds a command waits for another run of the same app, unless told otherwise."""
 
@@ -40,6 +45,9 @@ class App:
         identities: gives the age secret keys of this command, when they are needed.
         watch: called around each durable step with (run, step, `begin` or `end`).
         clock: the time now.
+        actor: on whose behalf; `user@host` when absent.
+        via: the way they came.
+        in_daemon: whether a daemon has this done: then its own state is backed up, too.
     """
 
     def __init__(
@@ -50,6 +58,9 @@ class App:
         identities: Callable[[], tuple[str, ...]] = lambda: (),
         watch: Callable[[str, str, str], None] = lambda run, step, moment: None,
         clock: Callable[[], datetime] = utc_now,
+        actor: str | None = None,
+        via: str = "cli",
+        in_daemon: bool = False,
     ) -> None:
         self.config = config
         self.notices: list[str] = []
@@ -57,6 +68,9 @@ class App:
         self._identities = identities
         self._watch = watch
         self._clock = clock
+        self._actor = actor or f"{getpass.getuser()}@{platform.node()}"
+        self._via = via
+        self.in_daemon = in_daemon
         self._stack = contextlib.ExitStack()
         self._bench: Workbench | None = None
 
@@ -90,7 +104,8 @@ class App:
                 repositories=self.repositories(),
                 database=database,
                 owner=owner,
-                actor=f"{getpass.getuser()}@{platform.node()}",
+                actor=self._actor,
+                via=self._via,
                 clock=self._clock,
                 on_progress=self._on_progress,
                 identities=self._identities,
@@ -98,14 +113,23 @@ class App:
         return self._bench
 
     def services(self) -> dict[str, AnyService]:
-        """The services, made from their settings."""
+        """The services, made from their settings, and daytwo's own state as one more."""
         place = self.config.place
-        return {name: service_class(one.kind)(name, one, place) for name, one in self.config.services.items()}
+        own = {own_state.NAME: own_state.own_service(self.config)}
+        return {name: service_class(one.kind)(name, one, place) for name, one in self.config.services.items()} | own
 
     def repositories(self) -> dict[str, AnyRepository]:
         """The repositories, made from their settings."""
         place = self.config.place
         return {name: repository_class(one.kind)(name, one, place) for name, one in self.config.repositories.items()}
+
+    def identities(self) -> tuple[str, ...]:
+        """The age secret keys that were given to this command."""
+        return self._identities()
+
+    def progress(self, progress: Progress) -> None:
+        """Show that something moved on."""
+        self._on_progress(progress)
 
     def clock(self) -> datetime:
         """The time now, in UTC."""
@@ -179,8 +203,47 @@ class App:
             with bench.run(f"clean-{run_id}") as cleaner:
                 self.notices += [str(one) for one in clean_up(bench, engine, cleaner)]
                 self.notices += cleaner.warnings
-            bench.runs.begin(run_id, kind, subject, str(bench.owner), bench.actor, bench.clock())
+            bench.begin(run_id, kind, subject)
             return engine.run(flow, run_id, argument)
+
+    def recorded(self, run_id: str, kind: str, subject: str, work: Callable[[Run], R]) -> R:
+        """Do something that leaves nothing half-done, and record it as a run.
+
+        Args:
+            run_id: the run's id.
+            kind: what sort of run it is.
+            subject: what it is about.
+            work: does it; its result tells the outcome.
+        """
+        bench = self.bench
+        bench.begin(run_id, kind, subject)
+        try:
+            with bench.run(run_id) as run:
+                result = work(run)
+        except BaseException as error:
+            cancelled = isinstance(error, CancelledError | KeyboardInterrupt)
+            bench.end(run_id, Outcome.CANCELLED if cancelled else Outcome.FAILED, str(error), {"error": str(error)})
+            raise
+        detail = result.model_dump(mode="json")
+        bench.end(run_id, Outcome(detail["outcome"]), "", detail)
+        return result
+
+    def tidy(self, wait: float) -> list[str]:
+        """Undo what interrupted runs left behind.
+
+        Returns:
+            What was found and done, in words.
+        """
+        from daytwo.engine import Engine
+        from daytwo.protect.interrupted import clean_up
+
+        bench, run_id = self.bench, f"tidy-{token_hex(4)}"
+        with (
+            self.exclusive(run_id, "tidying up", wait),
+            Engine(bench.database, str(bench.owner), bench, self._watch) as engine,
+            bench.run(run_id) as run,
+        ):
+            return [str(one) for one in clean_up(bench, engine, run)] + run.warnings
 
     def snapshots(self, run: Run, repository: str | None = None) -> list[Snapshot]:
         """The snapshots of all repositories, or of one, oldest first.

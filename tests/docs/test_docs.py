@@ -6,16 +6,23 @@ from typing import Any
 
 import pytest
 import typer.main
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from scripts import reference
 
 from daytwo.cli.main import COMMANDS, SECTIONS, program
-from daytwo.config import models
+from daytwo.config import models, serving
 from daytwo.core.registry import kinds, repository_class, service_class
+from daytwo.web.routes import AREAS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-MODELS = [value for value in vars(models).values() if isinstance(value, type) and issubclass(value, BaseModel)]
+MODELS = [
+    value
+    for value in {**vars(models), **vars(serving)}.values()
+    if isinstance(value, type) and issubclass(value, BaseModel)
+]
+ROUTES = [route for area in AREAS for route in area.router.routes if isinstance(route, APIRoute)]
 PLUGINS = [service_class(kind) for kind in kinds("services")] + [repository_class(k) for k in kinds("repositories")]
 
 
@@ -29,6 +36,12 @@ def test_the_reference_is_what_the_code_says(name: str) -> None:
 def test_every_setting_is_documented(model: type[BaseModel]) -> None:
     bare = [name for name, field in model.model_fields.items() if not field.description]
     assert bare == []
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_every_route_says_what_it_does(route: APIRoute) -> None:
+    assert route.endpoint.__doc__
+    assert route.endpoint.__doc__.strip().split("\n")[0][-1] in ".?"
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.kind)

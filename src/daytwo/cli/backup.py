@@ -32,7 +32,9 @@ def run(
 
     Ends with 0 when everything is stored, 3 when a repository or a later step failed, 1 when there is no snapshot.
     """
+    from daytwo.cli.deliver import deliver
     from daytwo.ledger.runs import Outcome
+    from daytwo.orders import BackupOrder
     from daytwo.protect.plan import make_plan
     from daytwo.protect.snapshot import BackupResult
 
@@ -48,8 +50,8 @@ def run(
                 for step in plan.lines():
                     line(f"  {step}")
             raise typer.Exit(ExitCode.OK)
-        text = app.durable("backup", chosen, "backup:backup", plan.run, plan.model_dump_json(), seconds(wait, "--wait"))
-        result = BackupResult.model_validate_json(text)
+        order = BackupOrder(backup=chosen, only=tuple(service or ()), to=tuple(to or ()))
+        result = BackupResult.model_validate(deliver(app, order, seconds(wait, "--wait")))
     if json:
         print_json(result)
     elif not quiet or result.failures:

@@ -27,6 +27,18 @@ SECTIONS: dict[str, dict[str, str]] = {
         "status": "Is everything protected? What ran last, what is due.",
         "doctor": "Check tools, versions, rights, disk and keys, each with its remedy.",
     },
+    "Serve": {
+        "serve": "Run the daemon: schedules, the API, heartbeats.",
+        "reload": "Have the daemon read its configuration again.",
+        "schedule": "Show what is due when; run now; pause and resume.",
+        "runs": "List what was done; show one run; stop one.",
+        "heartbeats": "Jobs elsewhere that report: how each stands, where it reports, what it said.",
+        "run": "Run a job; report its start, its end and its last words.",
+        "audit": "Who did what; prove that nobody changed the record.",
+        "exports": "Record that data left the app; list, search, report.",
+        "users": "Who may log in, with which role.",
+        "tokens": "API tokens: limited, ending, revocable.",
+    },
     "Set up": {
         "init": "Write a daytwo.yaml for what is found here.",
         "config": "Check the configuration; show it whole; print its JSON Schema.",

@@ -25,25 +25,18 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Remove snapshots that no rule keeps. Prints every snapshot with the reason why it stays or goes."""
-    from secrets import token_hex
+    from daytwo.cli.deliver import deliver
+    from daytwo.orders import PruneOrder, PruneResult, prune_places
+    from daytwo.protect.prune import plan_retention
 
-    from daytwo.protect.prune import apply_retention, plan_retention
-
+    order = PruneOrder(backup=backup, repository=repository, trust_clock=trust_clock)
     with session(config, as_json=json, quiet=quiet) as app, app.look("prune") as work:
-        names = [app.backup_name(backup)] if backup else list(app.config.backups)
-        wanted = [
-            (name, target)
-            for name in names
-            for target in (
-                [repository] if repository else (app.config.backups[name].to or list(app.bench.repositories))
-            )
-        ]
+        wanted = prune_places(app, order)
         plans = [plan_retention(app.bench, target, name, work, trust_clock=trust_clock) for name, target in wanted]
         removed: list[str] = []
         if not dry_run:
-            with app.exclusive(f"prune-{token_hex(4)}", "prune", seconds(wait, "--wait")):
-                for name, target in wanted:
-                    removed += apply_retention(app.bench, target, name, work, trust_clock=trust_clock)
+            result = PruneResult.model_validate(deliver(app, order, seconds(wait, "--wait")))
+            removed = [id for ids in result.removed.values() for id in ids]
     if json:
         print_json(
             [

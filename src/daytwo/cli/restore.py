@@ -61,23 +61,24 @@ def run(
     Everything is restored beside the live data first and compared with the manifest; only then is it put in use by
     renaming, and what was there is kept until you drop it. Without --into a safety snapshot is taken first.
     """
-    from daytwo.protect.places import parse_into, services_into
-    from daytwo.protect.restore import RestoreResult, choose, make_plan
+    from daytwo.cli.deliver import deliver
+    from daytwo.orders import RestoreOrder, restore_plan
+    from daytwo.protect.places import parse_into
+    from daytwo.protect.restore import RestoreResult
 
     with session(config, as_json=json, quiet=quiet, key=key) as app:
+        order = RestoreOrder(
+            snapshot=wanted,
+            repository=repository,
+            before=_moment(before, app) if before else None,
+            services=tuple(service or ()),
+            only=tuple(only or ()),
+            into=parse_into(into or []),
+            safety=not no_safety,
+            accept_other=accept_other_target,
+        )
         with app.look("restore") as look:
-            moment = _moment(before, app) if before else None
-            snapshot = choose(app.snapshots(look, repository), wanted, moment)
-            elsewhere = parse_into(into or [])
-            plan = make_plan(
-                snapshot,
-                services_into(app.bench, elsewhere),
-                only_services=service or (),
-                only=only or (),
-                into=elsewhere,
-                safety=not no_safety,
-                accept_other=accept_other_target,
-            )
+            snapshot, plan = restore_plan(app, order, look)
             shown = _describe(app, plan, snapshot, look)
         if dry_run:
             print_json({"plan": plan, "places": shown}) if json else _show(app, plan, snapshot, shown)
@@ -87,10 +88,9 @@ def run(
                 raise RefusedError("a restore needs a confirmation", hint="Add --yes when no person is there to ask")
             _show(app, plan, snapshot, shown)
             _ask(app, plan)
-        text = app.durable(
-            "restore", snapshot.id, "restore:restore", plan.run, plan.model_dump_json(), seconds(wait, "--wait")
-        )
-        result = RestoreResult.model_validate_json(text)
+        # What was shown and confirmed is what is restored, even when a newer snapshot has come meanwhile.
+        exact = order.model_copy(update={"snapshot": snapshot.id, "repository": snapshot.repository, "before": None})
+        result = RestoreResult.model_validate(deliver(app, exact, seconds(wait, "--wait")))
     if json:
         print_json(result)
     elif not quiet:

@@ -1,13 +1,16 @@
 """`daytwo verify`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daytwo.cli.options import ConfigOption, JsonOption, KeyOption, QuietOption, RepositoryOption, make
 from daytwo.cli.output import line, print_json
-from daytwo.cli.session import session
-from daytwo.core.errors import DaytwoError, ExitCode
+from daytwo.cli.session import seconds, session
+from daytwo.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from daytwo.orders import VerifyResult
 
 verify = make("Read snapshots again: every byte, or with each engine's own tool.")
 
@@ -34,61 +37,31 @@ def run(
     (pg_restore, SQLite's integrity check, redis-check-rdb, a walk through the tar). Encrypted parts need --key.
     Ends with 0 when all is well and 4 when something is damaged.
     """
-    from daytwo.protect.verify import verify_components, verify_stored
+    from daytwo.cli.deliver import deliver
+    from daytwo.orders import VerifyOrder, VerifyResult
 
-    report: list[dict[str, object]] = []
-    damaged = False
-    with session(config, as_json=json, quiet=quiet, key=key) as app, app.look("verify") as work:
-        found = [one for one in app.snapshots(work, repository) if wanted == "all" or one.id.startswith(wanted)]
-        if wanted == "latest":
-            from daytwo.protect.restore import choose
-
-            newest = choose(app.snapshots(work, repository), None, None)
-            found = [one for one in app.snapshots(work, repository) if one.id == newest.id]
-        elif not found:
-            from daytwo.core.errors import UsageError
-
-            raise UsageError(f"there is no snapshot {wanted}", hint="`daytwo snapshots` lists them")
-        identities = app.bench.identities()
-        for one in found:
-            entry: dict[str, object] = {"id": one.id, "repository": one.repository}
-            try:
-                verify_stored(app.bench, one, work)
-                entry["stored"] = "every stored byte is as it was written"
-                if not stored:
-                    parts = verify_components(app.bench, one, work, identities, service or ())
-                    entry["components"] = [vars(part) for part in parts]
-            except DaytwoError as error:
-                damaged = True
-                entry["error"] = str(error)
-            report.append(entry)
-        for name in {one.repository for one in found} if data_share else ():
-            if said := app.bench.repository(name).check_data(data_share or "", work):
-                report.append({"repository": name, "check": said})
-        for name in {one.repository for one in found}:
-            app.snapshots(work, name)
+    order = VerifyOrder(
+        snapshot=wanted, repository=repository, services=tuple(service or ()), stored=stored, data_share=data_share
+    )
+    with session(config, as_json=json, quiet=quiet, key=key) as app:
+        result = VerifyResult.model_validate(deliver(app, order, seconds("10m", "--wait")))
     if json:
-        print_json(report)
-    elif not quiet or damaged:
-        _tell(report)
-    raise typer.Exit(ExitCode.NOT_VERIFIED if damaged else ExitCode.OK)
+        print_json(result)
+    elif not quiet or result.damaged:
+        _tell(result)
+    raise typer.Exit(ExitCode.NOT_VERIFIED if result.damaged else ExitCode.OK)
 
 
-def _tell(report: list[dict[str, object]]) -> None:
-    for entry in report:
-        if "check" in entry:
-            line(f"{entry['repository']}: {entry['check']}")
+def _tell(result: "VerifyResult") -> None:
+    for one in result.snapshots:
+        if one.check:
+            line(f"{one.repository}: {one.check}")
             continue
-        line(f"Snapshot {entry['id']} in {entry['repository']}")
-        if "stored" in entry:
-            line(f"  stored    {entry['stored']}")
-        parts = entry.get("components", [])
-        for part in parts if isinstance(parts, list) else []:
-            word = "not read" if part["skipped"] else "verified"
-            line(f"  {word:<9} {part['component']}: {part['note']}{_by(part)}")
-        if "error" in entry:
-            line(f"  DAMAGED   {entry['error']}")
-
-
-def _by(part: dict[str, object]) -> str:
-    return f" ({part['tool']})" if part["tool"] else ""
+        line(f"Snapshot {one.id} in {one.repository}")
+        if one.stored:
+            line(f"  stored    {one.stored}")
+        for part in one.components:
+            word = "not read" if part.skipped else "verified"
+            line(f"  {word:<9} {part.component}: {part.note}{f' ({part.tool})' if part.tool else ''}")
+        if one.error:
+            line(f"  DAMAGED   {one.error}")

@@ -5,25 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     GetJsonSchemaHandler,
     PrivateAttr,
     SerializeAsAny,
-    StringConstraints,
     Tag,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from daytwo.config.serving import Heartbeat, Records, Serve
+from daytwo.config.types import Count, Model, Name, Names, PingUrl, Slug, Span
 from daytwo.config.zone import host_zone
 from daytwo.core.repository import RepositorySettings
 from daytwo.core.schedule import Cron, zone_of
@@ -34,32 +32,8 @@ from daytwo.core.units import Duration, Size
 SHELL_WORDS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1", "&>"})
 """Words that only a shell understands."""
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""A name that is also part of file names."""
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Count = Annotated[int, Field(ge=1)]
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _listed(value: object) -> object:
-    """One of something may be written without the list around it."""
-    return [value] if isinstance(value, str) else value
-
-
-def _positive(value: Duration) -> Duration:
-    if value <= 0:
-        raise ValueError("must be longer than nothing")
-    return value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Span = Annotated[Duration, AfterValidator(_positive)]
-
-
-class Hook(_Model):
+class Hook(Model):
     """A command that is run around a backup: an argv list, a line that is split into one, or a map."""
 
     run: tuple[str, ...] = Field(min_length=1, description="program and arguments; no shell reads them")
@@ -104,19 +78,6 @@ def _hooks(value: object) -> object:
 Hooks = Annotated[tuple[Hook, ...], BeforeValidator(_hooks)]
 
 
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("write an http:// or https:// address")
-    return value
-
-
-PingUrl = Annotated[
-    Annotated[str, AfterValidator(_web_address), Tag("address")] | Annotated[SecretRef, Tag("reference")],
-    Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
-]
-"""An address that is pinged. It is as good as a password, so it may be a reference."""
-
 Event = Literal["start", "success", "failure"]
 
 
@@ -128,7 +89,7 @@ class PingTarget:
     suffix: str = ""
 
 
-class Ping(_Model):
+class Ping(Model):
     """Addresses that are requested when a backup starts, succeeds and fails, as heartbeat services want it."""
 
     url: PingUrl | None = Field(
@@ -168,7 +129,7 @@ class Ping(_Model):
         return PingTarget(self.url, {"start": "/start", "success": "", "failure": "/fail"}[event])
 
 
-class Keep(_Model):
+class Keep(Model):
     """How many snapshots are kept. A snapshot that any of the rules keeps stays."""
 
     last: Count | None = Field(default=None, description="the newest so many")
@@ -186,7 +147,7 @@ class Keep(_Model):
         return self
 
 
-class Backup(_Model):
+class Backup(Model):
     """Which services are backed up, when, to where, and how long it is kept."""
 
     services: Names | None = Field(
@@ -209,10 +170,17 @@ class Backup(_Model):
     parallel: Count = Field(default=4, description="how many components are dumped side by side")
     floor: Size = Field(default=Size(500_000_000), description="space that stays free in each local repository")
     verify: bool = Field(default=False, description="after storing, read every component with its engine's own tool")
+    state: bool = Field(
+        default=True, description="whether daytwo's own state goes along in the snapshots that the daemon makes"
+    )
+    missed: Literal["run", "report"] = Field(
+        default="run",
+        description="what the daemon does when it was down at the time: make one run up, or only report it",
+    )
     missed_after: Span | None = Field(default=None, description="how late a backup may be before it counts as missed")
 
 
-class Recovery(_Model):
+class Recovery(Model):
     """Who can read what is encrypted."""
 
     recipients: Names = Field(
@@ -241,7 +209,7 @@ def _known_zone(value: str) -> str:
     return value
 
 
-class Config(_Model):
+class Config(Model):
     """One app in one environment: what is in its `daytwo.yaml`, with recipes merged under it."""
 
     app: Slug = Field(description="the app's name: lower-case letters, digits, `-` and `_`")
@@ -258,6 +226,11 @@ class Config(_Model):
         default={}, description="where snapshots live, by name"
     )
     backups: dict[Name, Backup] = Field(default={}, description="what is backed up when and to where, by name")
+    heartbeats: dict[Slug, Heartbeat] = Field(
+        default={}, description="jobs elsewhere that report to the daemon, by name"
+    )
+    records: Records = Field(default=Records(), description="how long the audit trail and export records are kept")
+    serve: Serve = Field(default=Serve(), description="the daemon")
     state: Annotated[
         Annotated[str, Tag("address")] | Annotated[SecretRef, Tag("reference")],
         Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
@@ -301,5 +274,6 @@ class Config(_Model):
 
 
 __all__ = [
-    "Backup", "Config", "Event", "Hook", "Keep", "Origin", "Ping", "PingTarget", "Recovery",
+    "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "Origin", "Ping", "PingTarget", "Records", "Recovery",
+    "Serve",
 ]  # fmt: skip

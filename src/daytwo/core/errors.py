@@ -4,6 +4,7 @@ Every error answers three questions (what, where, what to do next) and one for p
 worth another try? The exit codes are part of the public interface and documented in `docs/reference/exit-codes.md`.
 """
 
+import re
 from enum import IntEnum
 
 
@@ -60,6 +61,22 @@ def _rebuild(kind: type[DaytwoError], what: str, where: str, hint: str) -> Daytw
     return error
 
 
+def code_of(kind: type[DaytwoError]) -> str:
+    """An error's class as one word, for programs: `not_found` for `NotFoundError`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__.removesuffix("Error")).lower()
+
+
+def error_class(code: str) -> type[DaytwoError]:
+    """The class that has this code; `DaytwoError` itself when none has."""
+    waiting = [DaytwoError]
+    while waiting:
+        kind = waiting.pop()
+        if code_of(kind) == code:
+            return kind
+        waiting += kind.__subclasses__()
+    return DaytwoError
+
+
 class ConfigError(DaytwoError):
     """The configuration is wrong; all mistakes are listed at once."""
 
@@ -70,6 +87,39 @@ class UsageError(DaytwoError):
     """The command line asks for something that cannot be."""
 
     exit_code = ExitCode.CONFIG
+
+
+class NotFoundError(UsageError):
+    """What is asked for by name or id is not there."""
+
+
+class ConflictError(DaytwoError):
+    """It cannot be done as things are: it is there already, or has changed meanwhile."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class AuthenticationError(DaytwoError):
+    """Nobody knows who is asking: no password, token or session, or a wrong or ended one."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ForbiddenError(DaytwoError):
+    """Whoever asks may not do this."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ThrottledError(DaytwoError):
+    """Too many tries; `retry_after` says in how many seconds the next one is heard."""
+
+    exit_code = ExitCode.BUSY
+    permanent = False
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", retry_after: int = 60) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.retry_after = retry_after
 
 
 class SecretError(DaytwoError):

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from daytwo.core.records import Head
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -79,6 +81,7 @@ class Manifest(_Model):
         at: when the snapshot was begun, UTC.
         backup: the name of the backup in the configuration.
         safety: taken by a restore or a deploy for its own way back; outside the retention's count.
+        audit: where each chain of the audit trail ended just before: what tells later whether it was rewritten.
         location: the repository's own note on where the bytes are.
     """
 
@@ -97,6 +100,7 @@ class Manifest(_Model):
     safety: bool = False
     components: tuple[ComponentRecord, ...] = ()
     warnings: tuple[str, ...] = ()
+    audit: tuple[Head, ...] = ()
     location: dict[str, JsonValue] = Field(default_factory=dict)
 
     def component(self, name: str) -> ComponentRecord | None:

@@ -13,24 +13,47 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daytwo.core.errors import ConflictError
 from daytwo.store.database import Database, to_json
-from daytwo.store.tables import runs
+from daytwo.store.tables import UtcTime, runs
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """How a run stands, or ended."""
 
+    QUEUED = "queued"
+    """A daemon has taken the order and has not begun."""
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+    """Its process died."""
+    SKIPPED = "skipped"
+    """Not begun, as the one before was still on its way."""
+    MISSED = "missed"
+    """Not begun, as no daemon was there at the time."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it has no end yet."""
+        return self in (Outcome.QUEUED, Outcome.RUNNING)
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as recorded."""
+    """A run as recorded.
+
+    Args:
+        begun: when it began; of one that has not, when it was ordered or due.
+        via: the way its order came: `cli`, `socket`, `token`, `session`, `schedule`.
+        queued: when a daemon took the order; None for a command's own run.
+        due: the time of its schedule, where it has one.
+        request: the order as JSON, for whoever carries it out; empty for a command's own run.
+        progress: by part, how far it is.
+        attempt: 1, or more when it makes up for an interrupted run.
+    """
 
     id: str
     app: str
@@ -45,6 +68,12 @@ class RunRow:
     summary: str
     detail: Mapping[str, Any]
     journal: tuple[Mapping[str, Any], ...]
+    via: str
+    queued: datetime | None
+    due: datetime | None
+    request: str
+    progress: Mapping[str, Any]
+    attempt: int
 
 
 class Runs:
@@ -61,22 +90,28 @@ class Runs:
         self._app = app
         self._environment = environment
 
-    def begin(self, id: str, kind: str, subject: str, owner: str, actor: str, now: datetime) -> None:
-        """Record that a run begins."""
+    def begin(self, id: str, kind: str, subject: str, owner: str, actor: str, now: datetime, via: str = "cli") -> None:
+        """Record that a run begins; one that is queued under this id is taken.
+
+        Raises:
+            ConflictError: a run of this id has begun already.
+        """
         with self._database.begin() as connection:
-            connection.execute(
-                runs.insert().values(
-                    id=id,
-                    app=self._app,
-                    environment=self._environment,
-                    kind=kind,
-                    subject=subject,
-                    owner=owner,
-                    actor=actor,
-                    begun=now,
-                    outcome=Outcome.RUNNING.value,
-                )
+            taken = connection.execute(
+                runs.update()
+                .where(runs.c.id == id, runs.c.outcome == Outcome.QUEUED.value)
+                .values(owner=owner, begun=now, outcome=Outcome.RUNNING.value)
             )
+            if taken.rowcount:
+                return
+            if connection.execute(sa.select(runs.c.id).where(runs.c.id == id)).first():
+                raise ConflictError(f"run {id} has begun already")
+            values = self._values(id, kind, subject, actor, via)
+            connection.execute(runs.insert().values(**values, owner=owner, begun=now, outcome=Outcome.RUNNING.value))
+
+    def _values(self, id: str, kind: str, subject: str, actor: str, via: str) -> dict[str, Any]:
+        own = {"id": id, "app": self._app, "environment": self._environment}
+        return own | {"kind": kind, "subject": subject, "actor": actor, "via": via}
 
     def note(self, id: str, line: Mapping[str, Any]) -> None:
         """Add a line to a run's journal, before the act it is about."""
@@ -106,22 +141,45 @@ class Runs:
             with self._database.begin() as own:
                 own.execute(statement)
 
+    def progress(self, connection: sa.Connection, id: str, progress: Mapping[str, Any]) -> None:
+        """Record how far a run is, for whoever looks later."""
+        connection.execute(runs.update().where(runs.c.id == id).values(progress=to_json(dict(progress))))
+
     def get(self, id: str) -> RunRow | None:
         """One run."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == id)).one_or_none()
-        return None if row is None else _row(row)
+        return None if row is None else row_of(row)
 
-    def latest(self, kind: str | None = None, subject: str | None = None, limit: int = 20) -> list[RunRow]:
-        """The newest runs first."""
+    def latest(
+        self,
+        kind: str | None = None,
+        subject: str | None = None,
+        limit: int = 20,
+        outcome: Outcome | None = None,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[RunRow]:
+        """The newest runs first.
+
+        Args:
+            kind: only of this kind.
+            subject: only about this.
+            limit: so many.
+            outcome: only with this outcome.
+            after: time and id of the last one of the page before.
+        """
         query = sa.select(runs).where(runs.c.app == self._app, runs.c.environment == self._environment)
+        if outcome:
+            query = query.where(runs.c.outcome == outcome.value)
+        if after:
+            query = query.where(sa.tuple_(runs.c.begun, runs.c.id) < sa.tuple_(*after_values(after)))
         if kind:
             query = query.where(runs.c.kind == kind)
         if subject:
             query = query.where(runs.c.subject == subject)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(runs.c.begun.desc()).limit(limit)).all()
-        return [_row(row) for row in rows]
+            rows = connection.execute(query.order_by(runs.c.begun.desc(), runs.c.id.desc()).limit(limit)).all()
+        return [row_of(row) for row in rows]
 
     def unfinished(self) -> list[RunRow]:
         """Runs without an end, oldest first."""
@@ -129,12 +187,19 @@ class Runs:
             runs.c.app == self._app, runs.c.environment == self._environment, runs.c.outcome == Outcome.RUNNING.value
         )
         with self._database.read() as connection:
-            return [_row(row) for row in connection.execute(query.order_by(runs.c.begun)).all()]
+            return [row_of(row) for row in connection.execute(query.order_by(runs.c.begun)).all()]
 
 
-def _row(row: sa.Row[Any]) -> RunRow:
+def after_values(after: tuple[datetime, str]) -> tuple[Any, Any]:
+    """A place in a list of runs, as SQL."""
+    return sa.literal(after[0], UtcTime), sa.literal(after[1])
+
+
+def row_of(row: sa.Row[Any]) -> RunRow:
+    """A row of the table."""
     values = dict(row._mapping)
     values["outcome"] = Outcome(values["outcome"])
     values["detail"] = json.loads(values["detail"])
     values["journal"] = tuple(json.loads(values["journal"]))
+    values["progress"] = json.loads(values["progress"])
     return RunRow(**values)

@@ -11,6 +11,7 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.target import Target
 from daytwo.core.units import Size
+from daytwo.protect import own
 from daytwo.protect.workbench import Workbench
 
 
@@ -45,6 +46,8 @@ def examine(bench: Workbench, run: Run) -> Iterator[Finding]:
     yield Finding("state", Verdict.OK, f"{bench.database.url}")
     yield from _keys(bench)
     for name, service in bench.services.items():
+        if name == own.NAME:
+            continue
         yield from _tools(f"service {name}", service.target, service.tools(), run)
         for component in service.components():
             yield _ask(f"{component.name}", lambda part=component: part.identity(run).label)  # type: ignore[misc]

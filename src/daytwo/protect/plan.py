@@ -10,6 +10,7 @@ from daytwo.config import Config
 from daytwo.core.errors import UsageError
 from daytwo.core.repository import AnyRepository
 from daytwo.core.service import AnyService, Component, Phase
+from daytwo.protect import own
 
 
 class _Model(BaseModel):
@@ -72,6 +73,7 @@ def make_plan(
     only: Sequence[str] = (),
     to: Sequence[str] = (),
     safety: bool = False,
+    own_state: bool = False,
 ) -> BackupPlan:
     """Decide what a backup does.
 
@@ -84,6 +86,7 @@ def make_plan(
         only: services to back up instead of the configured ones.
         to: repositories to store in instead of the configured ones.
         safety: make a safety snapshot.
+        own_state: have daytwo's own state go along, unless only some services are asked for.
 
     Raises:
         UsageError: there is no such backup, service or repository, or nothing to back up.
@@ -91,7 +94,10 @@ def make_plan(
     settings = config.backups.get(backup)
     if settings is None:
         raise UsageError(f"there is no backup {backup}", hint=f"There are: {', '.join(config.backups) or 'none'}")
-    names = _known(only or settings.services or tuple(services), services, "service")
+    everything = tuple(name for name in services if name != own.NAME)
+    names = _known(only or settings.services or everything, services, "service")
+    if own_state and settings.state and not only:
+        names = (*names, own.NAME)
     targets = _known(to or settings.to or tuple(repositories), repositories, "repository")
     components = [(part, name) for name in names for part in services[name].components()]
     if not components:

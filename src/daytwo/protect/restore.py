@@ -17,6 +17,7 @@ from daytwo.core.run import Run
 from daytwo.core.service import AnyService, Component, Staged, Swapped
 from daytwo.engine import OnInterruption, Steps, workflow
 from daytwo.ledger.runs import Outcome
+from daytwo.protect import own
 from daytwo.protect.places import services_into
 from daytwo.protect.safety import take_safety_snapshot
 from daytwo.protect.verify import source_of
@@ -144,7 +145,13 @@ def make_plan(
             raise UsageError(
                 f"snapshot {snapshot.id} holds nothing of service {name}", hint=f"It holds: {', '.join(sorted(held))}"
             )
-    wanted = set(only_services) or (set(into) if into else held)
+    wanted = set(only_services) or (set(into) if into else held - {own.NAME})
+    if own.NAME in wanted and own.NAME not in into:
+        raise UsageError(
+            "daytwo's own state cannot be replaced while daytwo works with it",
+            hint=f"Restore it to another place with --service {own.NAME} --into {own.NAME}.path=FILE (a PostgreSQL "
+            "state: its database), stop the daemon, and put it there by hand",
+        )
     if only and len(wanted) != 1:
         raise UsageError("--only needs one --service", hint="Say which service the tables or paths belong to")
     records = [record for record in snapshot.manifest.components if record.service in wanted]

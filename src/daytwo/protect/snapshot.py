@@ -272,6 +272,7 @@ class SnapshotMaker:
             safety=self.plan.safety,
             components=tuple(self.records),
             warnings=tuple(self.run.warnings),
+            audit=self.bench.audit.heads(),
         )
 
     def _drop(self, name: str, error: DaytwoError) -> None:

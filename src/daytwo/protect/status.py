@@ -70,7 +70,7 @@ def assess(backups: Mapping[str, Scheduled], zone: str, seen: Glance, now: datet
 
 def _one(name: str, at: Cron | None, zone: str, seen: Glance, now: datetime) -> BackupStatus:
     mine = [one for one in seen.snapshots if one.backup == name and not one.safety and one.level != "damaged"]
-    runs = [one for one in seen.runs if one.kind == "backup" and one.subject == name]
+    runs = [one for one in seen.runs if one.kind == "backup" and one.subject == name and one.outcome != "skipped"]
     last, run = (mine[0] if mine else None), (runs[0] if runs else None)
     health, why = _health(at, zone, last, runs, now)
     places = tuple((one.repository, one.level) for one in mine if last is not None and one.id == last.id)
@@ -81,8 +81,10 @@ def _health(
     at: Cron | None, zone: str, last: SeenSnapshot | None, runs: Sequence[SeenRun], now: datetime
 ) -> tuple[Health, str]:
     run = runs[0] if runs else None
-    if run is not None and run.outcome == "running":
-        return Health.RUNNING, f"run {run.id} is at work"
+    if run is not None and run.outcome in ("running", "queued"):
+        return Health.RUNNING, f"run {run.id} is at work" if run.outcome == "running" else f"run {run.id} waits"
+    if run is not None and run.outcome == "missed":
+        return Health.OVERDUE, f"the last one was missed: {run.summary}"
     if run is not None and run.outcome in ("failed", "interrupted", "cancelled"):
         count = len(_leading(runs))
         times = f" ({count} times in a row)" if count > 1 else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from daytwo.config import Config
 from daytwo.core.errors import UsageError
@@ -15,8 +16,11 @@ from daytwo.core.run import Progress, Run
 from daytwo.core.service import AnyService, Component
 from daytwo.core.target import Target
 from daytwo.ledger.locks import Lock, Locks
-from daytwo.ledger.runs import Runs
+from daytwo.ledger.runs import Outcome, Runs
 from daytwo.store.database import Database
+
+if TYPE_CHECKING:
+    from daytwo.ledger.audit import Audit
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Workbench:
         repositories: the repositories by name.
         database: the state.
         owner: this process.
-        actor: on whose behalf, for the record: `user@host` or `cron`.
+        actor: on whose behalf, for the record: `user@host`, a user, a token, `schedule`.
+        via: the way they came.
         clock: the time now, in UTC.
         on_progress: called when something moves on.
         identities: the age secret keys the user gave for this command; never stored.
@@ -42,6 +47,7 @@ class Workbench:
     owner: Owner
     actor: str
     clock: Callable[[], datetime]
+    via: str = "cli"
     on_progress: Callable[[Progress], None] = lambda progress: None
     identities: Callable[[], tuple[str, ...]] = lambda: ()
     runs_now: dict[str, Run] = field(default_factory=dict)
@@ -50,6 +56,13 @@ class Workbench:
     def runs(self) -> Runs:
         """The ledger of runs."""
         return Runs(self.database, self.config.app, self.config.environment)
+
+    @property
+    def audit(self) -> "Audit":
+        """The record of who did what."""
+        from daytwo.ledger.audit import Audit
+
+        return Audit(self.database, self.config.app, self.config.environment, self.clock)
 
     @property
     def locks(self) -> Locks:
@@ -106,6 +119,14 @@ class Workbench:
                 yield run
             finally:
                 del self.runs_now[run_id]
+
+    def begin(self, run_id: str, kind: str, subject: str) -> None:
+        """Record that a run of this process begins."""
+        self.runs.begin(run_id, kind, subject, str(self.owner), self.actor, self.clock(), self.via)
+
+    def end(self, run_id: str, outcome: Outcome, summary: str, detail: Mapping[str, Any]) -> None:
+        """Record how a run ended."""
+        self.runs.end(run_id, outcome, summary, detail, self.clock())
 
     @contextmanager
     def lock(self, run_id: str, what: str) -> Iterator[Lock | None]:

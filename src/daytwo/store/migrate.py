@@ -10,8 +10,13 @@ import sqlalchemy as sa
 from daytwo.core.errors import RefusedError
 from daytwo.store.url import StateUrl
 
-HEAD = "0001"
-"""The newest revision this program knows; a test compares it with the revision files."""
+_FOLDER = "daytwo.store.migrations"
+
+
+def revisions() -> list[str]:
+    """The revisions this program knows, oldest first: the numbers that their files begin with."""
+    files = (resources.files(_FOLDER) / "versions").iterdir()
+    return sorted(file.name[:4] for file in files if file.name.endswith(".py") and file.name[:4].isdigit())
 
 
 def migrate(engine: sa.Engine, url: StateUrl) -> None:
@@ -20,12 +25,12 @@ def migrate(engine: sa.Engine, url: StateUrl) -> None:
     Raises:
         RefusedError: the state was written by a newer daytwo.
     """
-    current = _current(engine)
-    if current == HEAD:
+    current, head = _current(engine), revisions()[-1]
+    if current == head:
         return
-    if current is not None and current > HEAD:
+    if current is not None and current > head:
         raise RefusedError(
-            f"the state {url} has revision {current}, newer than this daytwo knows ({HEAD})",
+            f"the state {url} has revision {current}, newer than this daytwo knows ({head})",
             hint="Use the newer daytwo, or restore the state from a snapshot",
         )
     if current is not None and url.is_sqlite:
@@ -34,7 +39,7 @@ def migrate(engine: sa.Engine, url: StateUrl) -> None:
     from alembic.config import Config
 
     config = Config()
-    with resources.as_file(resources.files("daytwo.store.migrations")) as folder:
+    with resources.as_file(resources.files(_FOLDER)) as folder:
         config.set_main_option("script_location", str(folder))
         config.set_main_option("path_separator", "os")
         with engine.begin() as connection:

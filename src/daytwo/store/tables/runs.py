@@ -1,31 +1,8 @@
-"""The tables, as SQLAlchemy Core sees them. A change here needs a migration in `migrations/versions/`."""
-
-from datetime import UTC, datetime
+"""Runs, their schedules, the snapshots last seen, and who is at work."""
 
 import sqlalchemy as sa
 
-
-class UtcTime(sa.types.TypeDecorator[datetime]):
-    """A point in time, stored as UTC text that sorts, equal in SQLite and PostgreSQL."""
-
-    impl = sa.String(32)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> str | None:
-        """To `2026-11-21T03:00:00.000000Z`."""
-        return None if value is None else utc_text(value)
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> datetime | None:
-        """Back to an aware datetime."""
-        return None if value is None else datetime.fromisoformat(value)
-
-
-def utc_text(value: datetime) -> str:
-    """The stored form of an aware datetime."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-metadata = sa.MetaData()
+from daytwo.store.tables.base import UtcTime, metadata
 
 runs = sa.Table(
     "runs",
@@ -43,7 +20,25 @@ runs = sa.Table(
     sa.Column("summary", sa.Text, nullable=False, server_default=""),
     sa.Column("detail", sa.Text, nullable=False, server_default="{}"),
     sa.Column("journal", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("via", sa.String(20), nullable=False, server_default="cli"),
+    sa.Column("queued", UtcTime),
+    sa.Column("due", UtcTime),
+    sa.Column("request", sa.Text, nullable=False, server_default=""),
+    sa.Column("progress", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Index("runs_by_time", "app", "environment", "kind", "begun"),
+    sa.Index("runs_by_outcome", "outcome", "app", "environment"),
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("app", sa.String(80), primary_key=True),
+    sa.Column("environment", sa.String(80), primary_key=True),
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("seen", UtcTime, nullable=False),
+    sa.Column("paused", UtcTime),
+    sa.Column("paused_by", sa.String(200), nullable=False, server_default=""),
 )
 
 snapshots = sa.Table(

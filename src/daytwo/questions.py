@@ -1,0 +1,159 @@
+"""Questions that take a look into repositories or at the machine, and are answered by a child of the daemon."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from daytwo.app import App
+from daytwo.core.errors import NotFoundError, UsageError
+from daytwo.core.manifest import MarkKind, Snapshot
+from daytwo.core.run import Run
+from daytwo.orders import RestoreOrder, restore_plan
+
+_Id = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListQuestion(_Model):
+    """Which snapshots are there? The repositories are read, and what they hold is remembered."""
+
+    kind: Literal["list"] = "list"
+
+
+class ShowQuestion(_Model):
+    """What does a snapshot hold?"""
+
+    kind: Literal["show"] = "show"
+    snapshot: _Id
+
+
+class DiffQuestion(_Model):
+    """What differs between two snapshots?"""
+
+    kind: Literal["diff"] = "diff"
+    older: _Id
+    newer: _Id = "latest"
+
+
+class PlanQuestion(_Model):
+    """What would a restore do, and where?"""
+
+    kind: Literal["plan"] = "plan"
+    order: RestoreOrder
+
+
+class DoctorQuestion(_Model):
+    """What is missing on this machine?"""
+
+    kind: Literal["doctor"] = "doctor"
+
+
+class MarkQuestion(_Model):
+    """Pin a snapshot, or let the rules decide about it again; then: what is it marked as?"""
+
+    kind: Literal["mark"] = "mark"
+    snapshot: _Id
+    mark: Literal["pinned", "unpinned"]
+    note: str = Field(default="", max_length=500)
+
+
+Question = Annotated[
+    ListQuestion | ShowQuestion | DiffQuestion | PlanQuestion | DoctorQuestion | MarkQuestion,
+    Field(discriminator="kind"),
+]
+"""Anything that can be asked."""
+QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
+KINDS = ("list", "show", "diff", "plan", "doctor", "mark")
+
+
+def answer(app: App, question: Question) -> Any:
+    """Answer a question.
+
+    Args:
+        app: the app.
+        question: what is asked.
+
+    Returns:
+        JSON values.
+
+    Raises:
+        DaytwoError: it cannot be answered.
+    """
+    with app.look(question.kind) as run:
+        match question:
+            case ListQuestion():
+                return [summary(one) for one in app.snapshots(run)]
+            case ShowQuestion(snapshot=id):
+                return _show(app, id, run)
+            case DiffQuestion(older=older, newer=newer):
+                return _diff(app, older, newer, run)
+            case PlanQuestion(order=order):
+                return _plan(app, order, run)
+            case DoctorQuestion():
+                from daytwo.protect.doctor import examine
+
+                return [asdict(one) for one in examine(app.bench, run)]
+            case MarkQuestion():
+                return _mark(app, question, run)
+
+
+def summary(one: Snapshot) -> dict[str, Any]:
+    """A snapshot in a repository, in short, as JSON values."""
+    return {
+        "id": one.id,
+        "repository": one.repository,
+        "backup": one.manifest.backup,
+        "at": one.at.isoformat(),
+        "sequence": one.manifest.sequence,
+        "size": one.manifest.size,
+        "level": one.level.value,
+        "pinned": one.pinned,
+        "safety": one.manifest.safety,
+        "components": [record.stored_name for record in one.manifest.components],
+        "warnings": list(one.manifest.warnings),
+    }
+
+
+def _found(app: App, id: str, run: Run) -> Snapshot:
+    from daytwo.protect.restore import choose
+
+    try:
+        return choose(app.snapshots(run), id, None)
+    except UsageError as error:
+        raise NotFoundError(error.what, hint=error.hint) from None
+
+
+def _show(app: App, id: str, run: Run) -> dict[str, Any]:
+    found = _found(app, id, run)
+    where = app.bench.repository(found.repository).where(found.manifest)
+    return {**summary(found), "manifest": found.manifest.model_dump(mode="json"), "where": where}
+
+
+def _diff(app: App, older: str, newer: str, run: Run) -> list[dict[str, Any]]:
+    from daytwo.protect.diff import compare
+
+    return [asdict(one) for one in compare(_found(app, older, run).manifest, _found(app, newer, run).manifest)]
+
+
+def _plan(app: App, order: RestoreOrder, run: Run) -> dict[str, Any]:
+    from daytwo.protect.restore import places
+
+    snapshot, plan = restore_plan(app, order, run)
+    shown = [
+        {"component": name, "from": source.label, "to": there.label, "holds": there.holds}
+        for name, (source, there) in places(app.bench, plan, snapshot, run).items()
+    ]
+    return {"plan": plan.model_dump(mode="json", exclude={"run"}), "places": shown}
+
+
+def _mark(app: App, question: MarkQuestion, run: Run) -> list[dict[str, Any]]:
+    found = [one for one in app.snapshots(run) if one.id.startswith(question.snapshot)]
+    if len({one.id for one in found}) != 1:
+        raise NotFoundError(f"'{question.snapshot}' names {len({one.id for one in found})} snapshots")
+    for one in found:
+        app.mark(one, MarkKind(question.mark), question.note, run)
+    return [{"id": one.id, "repository": one.repository, "mark": question.mark} for one in found]

@@ -1,0 +1,1 @@
+"""The daemon: its parts, signals, schedules, and the runs it hands out."""

@@ -1,0 +1,109 @@
+"""A command's line to the daemon of its app: HTTP over the Unix socket, with nothing but the standard library."""
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from daytwo.core.errors import DaytwoError, UnreachableError, error_class
+
+SOCKET = "daytwo.sock"
+_PATIENCE = 60.0
+"""Seconds without a word; a stream says something every 15."""
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("daytwo", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        # The kernel takes 107 bytes of path; by way of its folder every path is short enough.
+        folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        finally:
+            os.close(folder)
+
+
+class Client:
+    """The daemon as a command sees it.
+
+    Args:
+        folder: where the app keeps what is its own.
+        patience: seconds to wait for a word.
+    """
+
+    def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
+        self._path = folder / SOCKET
+        self._patience = patience
+
+    def there(self) -> bool:
+        """Whether a daemon answers."""
+        if not self._path.is_socket():
+            return False
+        try:
+            self.call("GET", "/api/monitoring/health/live")
+        except (DaytwoError, OSError):
+            return False
+        return True
+
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        """Ask or order something.
+
+        Returns:
+            What is in `data`.
+
+        Raises:
+            DaytwoError: the daemon says no, as its own class of error.
+            UnreachableError: it does not answer.
+        """
+        with self._request(method, path, body, headers or {}) as answer:
+            return _opened(answer.status, answer.read())
+
+    def events(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Watch a run: the events' names and data, until the end."""
+        with self._request("GET", path, None, {"Accept": "text/event-stream"}) as answer:
+            if answer.status != 200:
+                _opened(answer.status, answer.read())
+            name = ""
+            for raw in answer:
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield name, json.loads(line.removeprefix("data: "))
+
+    @contextmanager
+    def _request(
+        self, method: str, path: str, body: Any, headers: dict[str, str]
+    ) -> Iterator[http.client.HTTPResponse]:
+        connection = _Connection(self._path, self._patience)
+        try:
+            data = None if body is None else json.dumps(body).encode()
+            given = {**headers, **({"Content-Type": "application/json"} if data else {})}
+            connection.request(method, path, data, given)
+            yield connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(
+                f"the daemon does not answer: {error}", where=str(self._path), hint="Is it running? `daytwo serve`"
+            ) from None
+        finally:
+            connection.close()
+
+
+def _opened(status: int, text: bytes) -> Any:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise UnreachableError(f"the daemon answered {status} with what is no JSON") from None
+    if "error" in document:
+        problem = document["error"]
+        raise error_class(problem["code"])(problem["message"], hint=problem["hint"])
+    return document["data"]

@@ -1,0 +1,121 @@
+"""Many small writes in few commits: whoever writes waits for the commit, and shares it with the others who wait.
+
+A commit that reaches the disk costs the same for one row as for a hundred. One thread takes everything that waits,
+runs each piece of work in a savepoint of one transaction, commits, and only then lets the callers go on: an
+acknowledged write is on the disk.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+
+from daytwo.store.database import Database
+
+T = TypeVar("T")
+_MOST = 200
+"""Pieces of work in one transaction: more would only make the first of them wait longer."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: Callable[[sa.Connection], Any]
+    future: "Future[Any]"
+
+
+class Writer:
+    """One thread that writes for everybody in this process. Use as a context manager.
+
+    Args:
+        database: the state.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        self._waiting.put(None)
+        self._thread.join()
+        while not self._waiting.empty():  # whoever came in the very last moment
+            job = self._waiting.get()
+            if job is not None:
+                job.future.set_exception(RuntimeError("the writer has been closed"))
+
+    def submit(self, work: Callable[[sa.Connection], T]) -> "Future[T]":
+        """Have something written.
+
+        Args:
+            work: writes on the connection it is given; what it raises undoes its own writes only.
+
+        Returns:
+            What `work` returns, once that is committed; or what it, or the commit, raised.
+        """
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(RuntimeError("the writer has been closed"))
+        else:
+            self._waiting.put(_Job(work, future))
+        return future
+
+    def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """Have something written and wait until it is committed."""
+        return self.submit(work).result()
+
+    def _work(self) -> None:
+        while True:
+            first = self._waiting.get()
+            jobs = [] if first is None else [first, *self._more()]
+            if jobs:
+                self._commit(jobs)
+            if first is None:
+                return
+
+    def _more(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        while len(jobs) < _MOST:
+            try:
+                job = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._waiting.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        done: list[tuple[_Job, Any]] = []
+        try:
+            with self._database.begin() as connection:
+                for job in jobs:
+                    try:
+                        with connection.begin_nested():
+                            result = job.work(connection)
+                    except sa.exc.OperationalError:
+                        raise  # the state itself: nothing of this transaction can be trusted
+                    except Exception as error:
+                        job.future.set_exception(error)
+                    else:
+                        done.append((job, result))
+        except BaseException as error:
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(error)
+            return
+        for job, result in done:
+            job.future.set_result(result)

@@ -1,0 +1,43 @@
+"""The ASGI application: all routes, with what stands before them."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from daytwo.web.envelope import install_handlers
+from daytwo.web.guards import Guards
+from daytwo.web.house import House
+from daytwo.web.routes import AREAS
+
+_ABOUT = """Day-2 operations of one app. Answers are `{"data": ...}`; errors are
+`{"error": {"code", "message", "hint"}}`. Give a token as `Authorization: Bearer TOKEN`."""
+
+
+def create(house: House) -> FastAPI:
+    """Make the application.
+
+    Args:
+        house: what its routes work with.
+    """
+    app = FastAPI(
+        title="daytwo",
+        version=version("daytwo"),
+        description=_ABOUT,
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        generate_unique_id_function=_operation,
+    )
+    app.state.house = house
+    install_handlers(app)
+
+    for area in AREAS:
+        app.include_router(area.router)
+    settings = house.current().serve
+    app.add_middleware(Guards, secure=settings.tls is not None or str(settings.url or "").startswith("https://"))
+    return app
+
+
+def _operation(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'daytwo'}_{route.name}"

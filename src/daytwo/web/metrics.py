@@ -1,0 +1,67 @@
+"""Figures of daytwo itself and of what it protects, in Prometheus' text format."""
+
+import resource
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from daytwo.ledger.glance import glance
+from daytwo.protect.status import Health, assess
+from daytwo.store.url import StateUrl
+from daytwo.web.house import Here, House
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_LABELS = ("app", "environment", "backup")
+
+
+class _Figures(Collector):
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def collect(self) -> list[Metric]:
+        """All figures as they are now."""
+        return [*self._daemon(), *self._backups()]
+
+    def _daemon(self) -> list[Metric]:
+        from importlib.metadata import version
+
+        about = InfoMetricFamily("daytwo_build", "Which daytwo this is", value={"version": version("daytwo")})
+        ages = GaugeMetricFamily("daytwo_part_age_seconds", "Since a part last went round", labels=("part",))
+        fresh = GaugeMetricFamily("daytwo_part_fresh", "Whether it went round in time", labels=("part",))
+        for one in self._house.pulse.beats():
+            ages.add_metric((one.part,), one.age)
+            fresh.add_metric((one.part,), float(one.fresh))
+        runs = GaugeMetricFamily("daytwo_runs_at_work", "Runs that this daemon is at work on")
+        runs.add_metric((), len(self._house.desk.workers.busy))
+        memory = GaugeMetricFamily("daytwo_memory_peak_bytes", "Most memory the daemon's own process ever had")
+        memory.add_metric((), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        return [about, ages, fresh, runs, memory]
+
+    def _backups(self) -> list[Metric]:
+        config = self._house.current()
+        own = (config.app, config.environment)
+        good = GaugeMetricFamily("daytwo_backup_ok", "Whether a backup is as it should be", labels=_LABELS)
+        at = GaugeMetricFamily(
+            "daytwo_backup_last_timestamp_seconds", "When the newest snapshot was begun", labels=_LABELS
+        )
+        size = GaugeMetricFamily("daytwo_backup_last_size_bytes", "Plain bytes of the newest snapshot", labels=_LABELS)
+        due = GaugeMetricFamily("daytwo_backup_next_timestamp_seconds", "When the next is due", labels=_LABELS)
+        seen = glance(StateUrl.of(config), *own)
+        for one in assess(config.backups, config.timezone, seen, self._house.clock()):
+            labels = (*own, one.name)
+            good.add_metric(labels, float(one.health in (Health.OK, Health.RUNNING)))
+            if one.last:
+                at.add_metric(labels, one.last.at.timestamp())
+                size.add_metric(labels, one.last.size)
+            if one.due:
+                due.add_metric(labels, one.due.timestamp())
+        return [good, at, size, due]
+
+
+def text(house: Here) -> str:
+    """The exposition."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(house))
+    return generate_latest(registry).decode()

@@ -1,0 +1,19 @@
+"""The routes, one file a noun."""
+
+from daytwo.web.routes import config, entrance, health, heartbeats, runs, schedules, session, snapshots, tokens, users
+from daytwo.web.routing import Area
+
+AREAS: tuple[Area, ...] = (
+    health.area,
+    runs.area,
+    schedules.area,
+    snapshots.area,
+    config.area,
+    session.area,
+    users.area,
+    tokens.area,
+    heartbeats.area,
+    heartbeats.pings,
+    entrance.area,
+)
+"""All of them, in the order of the documentation."""

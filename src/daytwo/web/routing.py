@@ -1,0 +1,74 @@
+"""Routes, each declared with the role it needs: what is not declared is not there."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Query
+
+from daytwo.access.roles import Principal, Role
+from daytwo.core.errors import ForbiddenError
+from daytwo.web.envelope import Failure
+from daytwo.web.identify import identify
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Failure, "description": "It cannot be read."},
+    401: {"model": Failure, "description": "It is not known who asks."},
+    403: {"model": Failure, "description": "Whoever asks may not do this."},
+    422: {"model": Failure, "description": "It is read and makes no sense."},
+}
+_NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
+
+Who = Annotated[Principal, Depends(identify)]
+"""On whose behalf a request is made."""
+Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
+After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+
+
+class Area:
+    """The routes of one part of the API.
+
+    Args:
+        name: of the part; tokens can be limited to it.
+        prefix: what all its paths begin with.
+    """
+
+    def __init__(self, name: str, prefix: str) -> None:
+        self.name = name
+        self.router = APIRouter(prefix=prefix, tags=[name])
+
+    def get(self, path: str, role: Role | None, **options: Any) -> Callable[[F], F]:
+        """A route that only looks. `role` None means that everybody may."""
+        return self._route("GET", path, role, options)
+
+    def post(self, path: str, role: Role | None, **options: Any) -> Callable[[F], F]:
+        """A route that does something."""
+        return self._route("POST", path, role, options)
+
+    def patch(self, path: str, role: Role | None, **options: Any) -> Callable[[F], F]:
+        """A route that changes something."""
+        return self._route("PATCH", path, role, options)
+
+    def delete(self, path: str, role: Role | None, **options: Any) -> Callable[[F], F]:
+        """A route that removes something."""
+        return self._route("DELETE", path, role, options)
+
+    def _route(self, method: str, path: str, role: Role | None, options: dict[str, Any]) -> Callable[[F], F]:
+        guard = [] if role is None else [Depends(self._needs(role))]
+        failures = {} if role is None else {**_FAILURES, **(_NOT_THERE if "{" in path else {})}
+        responses = {**failures, **options.pop("responses", {})}
+        extra = {"x-role": role.word if role else "public", "x-area": self.name}
+        return self.router.api_route(
+            path, methods=[method], dependencies=guard, responses=responses, openapi_extra=extra, **options
+        )
+
+    def _needs(self, role: Role) -> Callable[[Principal], None]:
+        def needs(who: Who) -> None:
+            if not who.may(role, self.name):
+                limited = who.role >= role
+                raise ForbiddenError(
+                    f"{who.name} may not use {self.name}" if limited else f"this needs the role {role.word}",
+                    hint="Use a token for this area" if limited else f"{who.name} has the role {who.role.word}",
+                )
+
+        return needs
