@@ -10,7 +10,7 @@ export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo parts lint test test-fast bench-protect clean
+.PHONY: help venv demo parts lint test test-fast bench-protect bench-serve clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,11 @@ test-fast: venv ## Only the tests that need no real servers
 
 bench-protect: venv ## Measure backup and restore side by side with peers
 	$(BIN)/python -m bench.protect
+
+bench-serve: venv ## Measure the daemon: API under load, pings, a million exports
+	$(BIN)/python -m bench.serve
+	$(BIN)/python -m bench.pings
+	$(BIN)/python -m bench.exports
 
 clean: ## Remove .venv and all that tools have cached here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

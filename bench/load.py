@@ -12,22 +12,23 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent: the bytes of a whole request."""
+    """What is sent: what it is called in the results, and the bytes of a whole request."""
 
+    name: str
     raw: bytes
 
     @classmethod
     def get(cls, path: str, token: str = "") -> "Request":
         """A GET."""
         bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        return cls(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{bearer}\r\n".encode())
+        return cls(f"GET {path}", f"GET {path} HTTP/1.1\r\nHost: bench\r\n{bearer}\r\n".encode())
 
     @classmethod
     def post(cls, path: str, token: str, body: bytes) -> "Request":
         """A POST of JSON."""
         head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        return cls((head + kind).encode() + body)
+        return cls(f"POST {path}", (head + kind).encode() + body)
 
 
 @dataclass
@@ -35,18 +36,23 @@ class Outcome:
     """What came of a load.
 
     Args:
-        seconds: response times of good answers, by the time they were due.
+        named: what was asked, and the response time of a good answer, by the time it was due.
         errors: what went wrong, in words.
         took: seconds from the first request to the last answer.
     """
 
-    seconds: list[float] = field(default_factory=list)
+    named: list[tuple[str, float]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     took: float = 0.0
 
-    def share(self, part: float) -> float:
-        """The response time that this part of all answers stayed under."""
-        ordered = sorted(self.seconds)
+    @property
+    def names(self) -> list[str]:
+        """What was asked."""
+        return sorted({name for name, _ in self.named})
+
+    def share(self, part: float, name: str = "") -> float:
+        """The response time that this part of all answers, or of those to one request, stayed under."""
+        ordered = sorted(seconds for one, seconds in self.named if name in ("", one))
         return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
@@ -89,7 +95,7 @@ async def _line(host: str, port: int, waiting: "asyncio.Queue[tuple[float, Reque
             reader, writer = await asyncio.open_connection(host, port)
             continue
         if status < 300:
-            outcome.seconds.append(time.monotonic() - due)
+            outcome.named.append((request.name, time.monotonic() - due))
         else:
             outcome.errors.append(f"status {status}")
     writer.close()

@@ -24,6 +24,7 @@ from daytwo.serve.daemon import Daemon, only_one
 from daytwo.serve.desk import Desk
 from daytwo.serve.heart import Heart
 from daytwo.serve.hub import Hub
+from daytwo.serve.keeper import Keeper
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.scheduler import Scheduler
@@ -97,6 +98,7 @@ def built(
         parts: list[Part] = [Heart(pulse, lambda: float(site.config.serve.ping_every), lambda: _ping(site.config))]
         if DaemonRole.WORK in roles:
             parts += [Scheduler(pulse, site, schedules, queue, audit, writer, workers.wake, clock), workers]
+            parts.append(Keeper(pulse, site, audit, clock))
         heartbeats = Book(database, *own)
         follow(site, heartbeats, writer, clock)
         if DaemonRole.PROBE in roles:
@@ -104,6 +106,7 @@ def built(
         address = link = ""
         if DaemonRole.WEB in roles:
             door = Door(database, writer, audit, clock, lambda: site.config.serve)
+            stack.callback(door.close)
             desk = Desk(queue, runs, workers, hub, audit, writer, clock)
 
             def wake() -> None:
@@ -118,7 +121,7 @@ def built(
             web = Web(pulse, create(house), config.serve, folder, config.folder)
             parts.append(web)
             address = config.serve.url or f"{'https' if config.serve.tls else 'http'}://{web.address}"
-            link = door.first_link() or ""
+            link = door.first_link(address) or ""
         yield Built(Daemon(site, parts), address, link)
 
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.parts.need import missing, require, require_root
@@ -25,31 +26,36 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "daytwo-tests"
 
 
-def rootfs_tarball() -> Path:
-    """The image's file tree as a tar file: from the cache, else built (a minute; one builds, others wait)."""
-    key = hashlib.sha256("\n".join([RECIPE, SUITE, *sorted(PACKAGES), *UNNEEDED]).encode()).hexdigest()[:16]
-    tarball = cache_folder() / f"rootfs-{SUITE}-{key}.tar"
+def rootfs_tarball(packages: Sequence[str] = PACKAGES, label: str = "rootfs") -> Path:
+    """The image's file tree as a tar file: from the cache, else built (a minute; one builds, others wait).
+
+    Args:
+        packages: what is in it beyond the minimum.
+        label: tells images of other packages apart.
+    """
+    key = hashlib.sha256("\n".join([RECIPE, SUITE, *sorted(packages), *UNNEEDED]).encode()).hexdigest()[:16]
+    tarball = cache_folder() / f"{label}-{SUITE}-{key}.tar"
     if tarball.exists():
         return tarball
     tarball.parent.mkdir(parents=True, exist_ok=True)
     with tarball.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not tarball.exists():
-            _build(tarball)
-        for other in tarball.parent.glob(f"rootfs-{SUITE}-*.tar*"):
+            _build(tarball, packages)
+        for other in tarball.parent.glob(f"{label}-{SUITE}-*.tar*"):
             if other.stem.split(".")[0] != tarball.stem:  # of an older recipe
                 other.unlink()
     return tarball
 
 
-def _build(tarball: Path) -> None:
+def _build(tarball: Path, packages: Sequence[str]) -> None:
     require_root("building the base image of container tests")
     debootstrap, tar = require("debootstrap"), require("tar")
     mirror = [value] if (value := os.environ.get("DAYTWO_DEBIAN_MIRROR")) else []
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     with Kept(new_folder(prefix="daytwo-rootfs-", parent=Path("/var/tmp"))) as keeper:
         rootfs, whole = keeper.folder / "rootfs", keeper.folder / "rootfs.tar"
-        options = ["--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        options = ["--variant=minbase", f"--include={','.join(packages)}"]
         environment = {**os.environ, "PATH": path, "DEBIAN_FRONTEND": "noninteractive"}
         argv = [str(debootstrap), *options, SUITE, str(rootfs), *mirror]
         try:

@@ -1,18 +1,22 @@
 """Parts and their pulse."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from daytwo.serve import part as parts
 from daytwo.serve.heart import Heart
+from daytwo.serve.keeper import Keeper
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
+from daytwo.serve.site import Site
 
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now: float = 0
 
     def __call__(self) -> float:
         return self.now
@@ -96,3 +100,28 @@ def test_f30_the_heart_is_silent_while_any_part_is_stale() -> None:
 
 def test_the_heart_tells_what_is_wrong_with_its_own_ping() -> None:
     assert asyncio.run(Heart(Pulse(), lambda: 0.0, lambda: "no answer").speak()) == "no answer"
+
+
+class AuditStandIn:
+    """Only counts: the pruning itself has tests of its own."""
+
+    def __init__(self) -> None:
+        self.pruned: list[datetime] = []
+
+    def prune(self, now: datetime, records: object) -> tuple[object, ...]:
+        self.pruned.append(now)
+        return ()
+
+
+def test_the_keeper_prunes_once_a_day_whatever_is_done_to_the_clock(tmp_path: Path) -> None:
+    (tmp_path / "daytwo.yaml").write_text("app: shop\ntimezone: UTC\nservices: {up: {kind: files, path: up}}\n")
+    now = [datetime(2026, 11, 21, tzinfo=UTC)]
+    audit = AuditStandIn()
+    keeper = Keeper(Pulse(), Site(tmp_path / "daytwo.yaml"), audit, lambda: now[0])  # type: ignore[arg-type]
+
+    def after(**span: int) -> bool:
+        now[0] += timedelta(**span)
+        return asyncio.run(keeper.tick())
+
+    assert [after(), after(hours=23), after(hours=1), after(days=365)] == [True, False, True, True]
+    assert [after(days=-365), after(hours=1)] == [True, False], "a clock set back does not stop it for a year"

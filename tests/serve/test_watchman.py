@@ -163,6 +163,14 @@ def test_f34_a_clock_that_is_set_while_no_daemon_runs(night: Night, minutes: flo
     assert night.watch(4.5) == []
 
 
+def test_f34_a_clock_set_back_by_less_than_the_last_report_is_old(night: Night) -> None:
+    night.watch(30)
+    night.set_clock(-20)
+    night.restart()
+    night.tick()
+    assert night.book.get("hourly").counted == night.wall
+
+
 def test_f34_reports_from_the_future_are_no_alarm_and_no_excuse_for_ever(night: Night) -> None:
     night.set_clock(60 * 24 * 300)
     night.report("hourly")

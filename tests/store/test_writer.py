@@ -79,3 +79,17 @@ def test_closed_it_takes_nothing_more_and_has_written_everything(database: Datab
     assert len(names(database)) == 500
     with pytest.raises(RuntimeError):
         writer.run(put("late"))
+
+
+def test_whoever_goes_away_while_waiting_stops_nobody_else(database: Database) -> None:
+    hold = threading.Event()
+    with Writer(database) as writer:
+        first = writer.submit(lambda connection: hold.wait())
+        gone = writer.submit(put("a"))
+        late = writer.submit(put("b"))
+        assert gone.cancel()
+        hold.set()
+        wait([first, late])
+        assert not first.cancel()
+        assert writer.run(put("c")) == "c"
+    assert names(database) == {"b", "c"}

@@ -45,6 +45,7 @@ def run(
             raise UsageError(
                 f"snapshot {chosen.id} holds no {component}", hint=f"It holds: {', '.join(one.name for one in held)}"
             )
+        app.bench.act("snapshot.extract", chosen.id, {"component": record.name, "item": item or ""})
         source = source_of(app.bench, chosen, record, work, app.bench.identities())
         chunks = component_of(app.bench, record).extract(source, item, work) if item else source.chunks()
         target = output or Path(Path(item).name if item else record.name)

@@ -1,5 +1,6 @@
-"""`daytwo install`: cron, scripts."""
+"""`daytwo install`: cron, systemd, scripts."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ import typer
 
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json
-from daytwo.core.errors import ExitCode
+from daytwo.core.errors import ExitCode, RefusedError
 from daytwo.core.run import Run
 
-install = make("Have backups run by cron; write scripts for people who expect them.")
+install = make("Have backups run by cron, or daytwo by systemd; write scripts for people who expect them.")
 
 
 @contextmanager
@@ -63,6 +64,48 @@ def cron(
     stopped = not machine.cron.running
     _tell(done, (*planned.warnings, *([] if dry_run else planned.advice)), as_json=json)
     raise typer.Exit(ExitCode.FAILED if stopped and not dry_run else ExitCode.OK)
+
+
+@install.command()
+def systemd(
+    config: ConfigOption = None,
+    user: Annotated[str, typer.Option("--user", help="Who it runs as.")] = "root",
+    start_delay: Annotated[
+        str, typer.Option("--start-delay", help="How long to wait before each start of the daemon, such as 30s.")
+    ] = "0s",
+    log_file: Annotated[
+        bool, typer.Option("--log-file", help="Log to a file in /var/log/daytwo, with logrotate, not to the journal.")
+    ] = False,
+    timer: Annotated[bool, typer.Option("--timer", help="No daemon: a timer for each backup that has `at:`.")] = False,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Only write the units.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the units and change nothing.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Stop it, and take the units away again.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Have systemd run the daemon, from the next boot on too, with a guard that starts it anew when it hangs.
+
+    Earlier units of the app are replaced, files of others never. With --timer there is no daemon.
+    """
+    from daytwo.cli.session import seconds
+    from daytwo.config import load
+    from daytwo.install.cron import table_name
+    from daytwo.install.systemctl import apply, uninstall
+    from daytwo.install.systemd import Host, Wish, plan
+
+    loaded = load(config)
+    with _run() as run:
+        host = Host.here(run)
+        if not dry_run and os.geteuid() != 0:
+            raise RefusedError("only root may write units", hint="Run it again with sudo; `--user` says who it runs as")
+        if remove:
+            _tell(uninstall(table_name(loaded), host, run) or ["there was nothing to remove"], (), as_json=json)
+            return
+        planned = plan(loaded, host, Wish(user, seconds(start_delay, "--start-delay"), log_file, timer))
+        if dry_run:
+            done = [f"# {file.path}\n{file.text}" for file in planned.files]
+        else:
+            done = apply(planned, host, run, start=not no_start)
+    _tell(done, (*planned.warnings, *([] if dry_run else planned.advice)), as_json=json)
 
 
 @install.command()

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from daytwo.core.errors import DaytwoError, ExitCode
+from daytwo.core.errors import DaytwoError, ExitCode, RefusedError
 
 if TYPE_CHECKING:
     import typer
@@ -138,11 +138,22 @@ def _call(names: tuple[str, ...], argv: list[str]) -> int:
     except Exception as error:
         if os.environ.get("DAYTWO_DEBUG"):
             raise
+        if (known := _of_the_state(error)) is not None:
+            return _show(known, as_json="--json" in argv)
         return _defect(error)
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return ExitCode.INTERRUPTED
     return ExitCode.OK
+
+
+def _of_the_state(error: Exception) -> DaytwoError | None:
+    """What the state's own database says (locked, read-only, full, damaged), if that is what went wrong."""
+    alchemy = sys.modules.get("sqlalchemy")
+    if alchemy is None or not isinstance(error, alchemy.exc.DBAPIError):
+        return None
+    said = str(error.orig).strip().splitlines()[0]
+    return RefusedError(f"the state cannot be used: {said}", hint="Look at its disk, its rights, and who else uses it")
 
 
 def _defect(error: Exception) -> int:

@@ -51,6 +51,7 @@ def _mark(
             raise UsageError(
                 f"'{wanted}' names {len({one.id for one in found})} snapshots", hint="See `daytwo snapshots`"
             )
+        app.bench.act(f"snapshot.{kind.value.removesuffix('ned')}", found[0].id, {"note": note})
         for one in found:
             app.mark(one, kind, note, work)
             if not as_json:

@@ -2,15 +2,20 @@
 
 import asyncio
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daytwo.cli.options import ConfigOption, make
-from daytwo.core.errors import UsageError
+from daytwo.core.errors import DaytwoError, ExitCode, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from daytwo.daemon import DaemonRole
+
+_PATIENCE = 20.0
+"""Seconds that a check waits for the daemon's word."""
 
 serve = make("Run the daemon: schedules, the API, heartbeats.")
 
@@ -22,6 +27,10 @@ def run(
         str, typer.Option("--roles", help="What it does, of web,probe,work; the others may be other processes.")
     ] = "web,probe,work",
     log: Annotated[str | None, typer.Option("--log", help="Form of the log lines, text or json.")] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Start nothing: 0 if a daemon is well, 1 if it is not, 5 if nobody answers."),
+    ] = False,
 ) -> None:
     """Run the daemon until it is told to stop: schedules, the API and its pages, heartbeats.
 
@@ -35,6 +44,8 @@ def run(
     from daytwo.serve.site import Site
 
     path = (config or find()).absolute()
+    if check:
+        raise typer.Exit(_check(path))
     form = log or Site(path).config.serve.log
     if form not in ("text", "json"):
         raise UsageError(f"--log {form} is not known", hint="There are text and json")
@@ -46,6 +57,27 @@ def run(
         if made.link:
             sys.stderr.write(f"There is no user yet. Make the first administrator here, once:\n  {made.link}\n")
         asyncio.run(made.daemon.run())
+
+
+def _check(path: Path) -> ExitCode:
+    """Ask the daemon of a configuration how it is, and say it."""
+    from daytwo.cli.output import line
+    from daytwo.serve.client import Client
+
+    client = Client((path if path.is_dir() else path.parent) / ".daytwo", _PATIENCE)
+    try:
+        status = client.call("GET", "/api/health")["status"]
+    except UnreachableError as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.REFUSED
+    if status == "ok":
+        line("the daemon is well")
+        return ExitCode.OK
+    sys.stderr.write("the daemon answers, and is not well\n")
+    with suppress(DaytwoError):  # what is wrong is not told to everybody
+        for problem in client.call("GET", "/api/monitoring/health/detailed")["problems"]:
+            sys.stderr.write(f"  {problem}\n")
+    return ExitCode.FAILED
 
 
 def _roles(text: str) -> "list[DaemonRole]":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daytwo.core.errors import RefusedError
+from daytwo.install.cron import SYSTEM_PATH
 from daytwo.install.files import MARK
 
 _ORDER = "network-online.target docker.service postgresql.service mariadb.service redis-server.service time-sync.target"
@@ -14,7 +15,8 @@ _START_SECONDS = 300
 _LAST_WORDS = 15
 """Seconds more than daytwo itself takes to stop."""
 _CHECK_SECONDS = 60
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OWNER = "X-Daytwo"
+"""The setting by which a unit is known as one of an app's (systemd ignores what begins with X-)."""
 
 _CAPABILITIES = """\
 # Files of any owner are read (DAC_READ_SEARCH), replaced (DAC_OVERRIDE), and restored with their owners (CHOWN), modes
@@ -25,8 +27,8 @@ _CAPABILITIES = """\
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID CAP_MKNOD CAP_SETFCAP
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_AUDIT_WRITE CAP_SYS_PTRACE CAP_KILL CAP_NET_BIND_SERVICE
 """
-_FEW_CAPABILITIES = """\
-# A port below 1024 for the API; nothing else of what root may.
+_ONE_CAPABILITY = """\
+# The API listens on a port below 1024.
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 """
@@ -44,6 +46,19 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap
 SystemCallErrorNumber=EPERM
+"""
+_GUARD = """\
+# Every 5 minutes: only what is wrong is worth a line.
+StandardOutput=null
+StandardError=journal
+SyslogLevel=warning
+LogLevelMax=notice
+UMask=0077
+ProtectSystem=strict
+PrivateDevices=yes
+RestrictAddressFamilies=AF_UNIX
+# The daemon's socket may be in a folder of another user.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE
 """
 _NETWORK = """\
 # NETLINK: pam's audit, and looking up network interfaces.
@@ -64,7 +79,8 @@ class Frame:
         credentials: names of the systemd credentials that the configuration refers to.
         writable: folders below /usr, /boot and /etc that daytwo writes to.
         log: the file that output goes to; the journal when None.
-        etc: where `daytwo` with credentials and environment is.
+        low_port: whether the API listens on a port below 1024.
+        etc: where the folder `daytwo` with credentials and environment is.
     """
 
     name: str
@@ -75,6 +91,7 @@ class Frame:
     credentials: tuple[str, ...] = ()
     writable: tuple[Path, ...] = ()
     log: Path | None = None
+    low_port: bool = False
     etc: Path = Path("/etc")
 
     @property
@@ -121,7 +138,7 @@ def guard_service(frame: Frame) -> str:
         frame, f"Does daytwo for {frame.about} answer?",
         [f"PartOf={frame.name}.service", f"After={frame.name}.service", f"OnFailure={frame.name}-revive.service"],
         ["Type=oneshot", f"ExecStart={_call(frame, 'serve', '--check')}", "SuccessExitStatus=1 SIGTERM",
-         f"TimeoutStartSec={_CHECK_SECONDS}", *_surroundings(frame, secrets=False), *_fence(frame)],
+         f"TimeoutStartSec={_CHECK_SECONDS}", f"User={frame.user}", *_GUARD.splitlines(), *_FENCE.splitlines()],
     )  # fmt: skip
 
 
@@ -143,7 +160,7 @@ def revive(frame: Frame) -> str:
         [],
         ["Type=oneshot", f"ExecStart=-systemctl reset-failed {service}",
          f"ExecStart=systemctl --no-block restart {service}",
-         "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "PrivateNetwork=yes",
+         "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes",
          "CapabilityBoundingSet=", "MemoryDenyWriteExecute=yes", "RestrictSUIDSGID=yes", "UMask=0077",
          "RestrictAddressFamilies=AF_UNIX", *_FENCE.splitlines()],
     )  # fmt: skip
@@ -216,7 +233,12 @@ def _plain(text: str) -> str:
 
 
 def _unit(
-    frame: Frame, what: str, unit: Iterable[str], main: Iterable[str], wanted: Iterable[str] = (), section: str = "Service"
+    frame: Frame,
+    what: str,
+    unit: Iterable[str],
+    main: Iterable[str],
+    wanted: Iterable[str] = (),
+    section: str = "Service",
 ) -> str:
     head = [
         f"# {frame.name}: {MARK} systemd`. Do not edit it: `systemctl edit` adds to it, and that lasts.",
@@ -224,10 +246,6 @@ def _unit(
     ]  # fmt: skip
     install = ["", "[Install]", *wanted] if wanted else []
     return "\n".join([*head, "", f"[{section}]", *main, *install]) + "\n"
-
-
-OWNER = "X-Daytwo"
-"""The setting by which a unit is known as one of an app's (systemd ignores what begins with X-)."""
 
 
 def owner_of(text: str) -> str:
@@ -247,16 +265,17 @@ def _resources() -> tuple[str, ...]:
     return ("LimitNOFILE=65536", "TasksMax=4096", "LimitCORE=0")
 
 
-def _surroundings(frame: Frame, *, secrets: bool = True) -> list[str]:
+def _surroundings(frame: Frame) -> list[str]:
     log = [] if frame.log is None else [f"StandardOutput=append:{_plain(str(frame.log))}", "StandardError=inherit"]
     return [
         f"User={frame.user}", "UMask=0077", f"Environment=PYTHONUNBUFFERED=1 PATH={SYSTEM_PATH}",
         f"EnvironmentFile=-{_plain(str(frame.environment_file))}", f"SyslogIdentifier={frame.name}", *log,
-        *(f"LoadCredential={word(f'{name}:{frame.credential(name)}')}" for name in frame.credentials if secrets),
+        *(f"LoadCredential={_plain(f'{name}:{frame.credential(name)}')}" for name in frame.credentials),
     ]  # fmt: skip
 
 
 def _fence(frame: Frame) -> list[str]:
     writable = [f"ReadWritePaths=-{word(folder)}" for folder in frame.writable]
-    capabilities = _CAPABILITIES if frame.user == "root" else _FEW_CAPABILITIES
+    unprivileged = _ONE_CAPABILITY if frame.low_port else "CapabilityBoundingSet=\n"
+    capabilities = _CAPABILITIES if frame.user == "root" else unprivileged
     return ["ProtectSystem=full", *writable, *_FENCE.splitlines(), *_NETWORK.splitlines(), *capabilities.splitlines()]

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from daytwo.config import Config
 from daytwo.core.errors import UsageError
 from daytwo.core.owner import Owner, is_dead_for_sure
@@ -121,8 +123,15 @@ class Workbench:
                 del self.runs_now[run_id]
 
     def begin(self, run_id: str, kind: str, subject: str) -> None:
-        """Record that a run of this process begins."""
+        """Record that a run of this process begins; what a daemon was asked for, it has in its audit trail already."""
+        if self.via == "cli":
+            self.act(f"{kind}.run", subject, {"run": run_id})
         self.runs.begin(run_id, kind, subject, str(self.owner), self.actor, self.clock(), self.via)
+
+    def act(self, action: str, subject: str = "", detail: Mapping[str, JsonValue] | None = None) -> None:
+        """Record in the audit trail what somebody does with a command."""
+        with self.database.begin() as connection:
+            self.audit.append(connection, action, subject, actor=self.actor, via=self.via, detail=detail)
 
     def end(self, run_id: str, outcome: Outcome, summary: str, detail: Mapping[str, Any]) -> None:
         """Record how a run ended."""

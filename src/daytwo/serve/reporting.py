@@ -55,20 +55,26 @@ class Reporter(ABC):
         """
         if self._start is not None:
             self._start.join(2 * _PATIENCE)
-        if trouble := self.send_end(code, seconds, _excerpt(text)):
-            self._warn(f"the end was not reported: {trouble}")
+        self._try("end", lambda: self.send_end(code, seconds, _excerpt(text)))
 
     def _begin(self) -> None:
-        if trouble := self.send_start():
-            self._warn(f"the start was not reported: {trouble}")
+        self._try("start", self.send_start)
+
+    def _try(self, what: str, send: Callable[[], str]) -> None:
+        try:
+            trouble = send()
+        except Exception as error:  # whatever it is, the job's own end is what counts
+            trouble = redact(f"{type(error).__name__}: {error}")
+        if trouble:
+            self._warn(f"the {what} was not reported: {trouble}")
 
     @abstractmethod
     def send_start(self) -> str:
-        """Report the start, once. Returns what went wrong, or nothing; raises nothing."""
+        """Report the start, once. Returns what went wrong, or nothing."""
 
     @abstractmethod
     def send_end(self, code: int, seconds: float, text: str) -> str:
-        """Report the end, more than once if need be. Returns what went wrong, or nothing; raises nothing."""
+        """Report the end, more than once if need be. Returns what went wrong, or nothing."""
 
 
 class ByName(Reporter):

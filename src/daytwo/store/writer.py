@@ -99,6 +99,8 @@ class Writer:
         return jobs
 
     def _commit(self, jobs: list[_Job]) -> None:
+        # From here on nobody can withdraw what waited: a caller that has gone gets its work done all the same.
+        jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
         done: list[tuple[_Job, Any]] = []
         try:
             with self._database.begin() as connection:

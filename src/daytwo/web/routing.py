@@ -1,9 +1,10 @@
 """Routes, each declared with the role it needs: what is not declared is not there."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime, BeforeValidator
 
 from daytwo.access.roles import Principal, Role
 from daytwo.core.errors import ForbiddenError
@@ -15,13 +16,24 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "It cannot be read."},
     401: {"model": Failure, "description": "It is not known who asks."},
     403: {"model": Failure, "description": "Whoever asks may not do this."},
+    409: {"model": Failure, "description": "As things are, it cannot be done."},
     422: {"model": Failure, "description": "It is read and makes no sense."},
 }
+_UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
 _NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
+
+
+def _only_text(value: object) -> object:
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip("+-.0123456789") == ""):
+        raise ValueError("write it like 2026-11-21T03:00:00Z")
+    return value
+
 
 Who = Annotated[Principal, Depends(identify)]
 """On whose behalf a request is made."""
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+"""A time in ISO 8601 with its zone; a bare number is none."""
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 
 
@@ -55,15 +67,15 @@ class Area:
 
     def _route(self, method: str, path: str, role: Role | None, options: dict[str, Any]) -> Callable[[F], F]:
         guard = [] if role is None else [Depends(self._needs(role))]
-        failures = {} if role is None else {**_FAILURES, **(_NOT_THERE if "{" in path else {})}
+        failures = _UNREADABLE if role is None else {**_FAILURES, **(_NOT_THERE if "{" in path else {})}
         responses = {**failures, **options.pop("responses", {})}
         extra = {"x-role": role.word if role else "public", "x-area": self.name}
         return self.router.api_route(
             path, methods=[method], dependencies=guard, responses=responses, openapi_extra=extra, **options
         )
 
-    def _needs(self, role: Role) -> Callable[[Principal], None]:
-        def needs(who: Who) -> None:
+    def _needs(self, role: Role) -> Callable[[Principal], Awaitable[None]]:
+        async def needs(who: Who) -> None:
             if not who.may(role, self.name):
                 limited = who.role >= role
                 raise ForbiddenError(

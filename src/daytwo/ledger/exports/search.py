@@ -13,8 +13,6 @@ SHORTEST = 3
 _OWN = ("who", "what", "destination")
 """What has a column of its own in SQLite's index."""
 _REST = ("data_class", "status", "format", "note")
-_DISTINCT = 12
-"""So many letters of a value are enough to find it among others; each letter more costs time."""
 _search = sa.table("exports_search", sa.column("rowid"))
 # Spelled as in the revision, so that PostgreSQL knows its index in it.
 _TEXT: sa.ColumnElement[str] = sa.literal_column(
@@ -69,14 +67,13 @@ def by_index(words: Sequence[str], values: Mapping[str, str]) -> tuple[sa.FromCl
 
     Args:
         words: none of which is in one of the values.
-        values: what the records must have besides: `who`, `what`, ...
+        values: what the records are known to have; there is no need to look for the words in these columns.
 
     Returns:
         What to join, and the conditions.
     """
     columns = " ".join(name for name in (*_OWN, "rest") if name not in values)
     terms = [f"{{{columns}}}: {_quoted(word)}" for word in words if len(word) >= SHORTEST]
-    terms += [f"{name}: {_quoted(values[name][:_DISTINCT])}" for name in _OWN if len(values.get(name, "")) >= SHORTEST]
     found = sa.literal_column("exports_search").op("MATCH")(" AND ".join(terms))
     short = [word for word in words if len(word) < SHORTEST]
     return _search, [found, _search.c.rowid == exports.c.number, *by_reading(short)]

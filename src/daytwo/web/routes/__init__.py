@@ -1,6 +1,19 @@
 """The routes, one file a noun."""
 
-from daytwo.web.routes import config, entrance, health, heartbeats, runs, schedules, session, snapshots, tokens, users
+from daytwo.web.routes import (
+    audit,
+    config,
+    entrance,
+    exports,
+    health,
+    heartbeats,
+    runs,
+    schedules,
+    session,
+    snapshots,
+    tokens,
+    users,
+)
 from daytwo.web.routing import Area
 
 AREAS: tuple[Area, ...] = (
@@ -8,6 +21,8 @@ AREAS: tuple[Area, ...] = (
     runs.area,
     schedules.area,
     snapshots.area,
+    exports.area,
+    audit.area,
     config.area,
     session.area,
     users.area,

@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from daytwo.access.roles import Role
 from daytwo.core.records import DataClass, Head
 from daytwo.ledger.audit import Filter, Recorded
 from daytwo.web.envelope import Data, Page
 from daytwo.web.house import Here
-from daytwo.web.routing import After, Area, Limit
+from daytwo.web.routing import After, Area, Limit, Moment
 
 area = Area("audit", "/api/audit")
 Word = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00-\x1f]*$")]
-Time = Annotated[AwareDatetime | None, Query(description="with its offset from UTC")]
+Time = Annotated[Moment | None, Query(description="with its offset from UTC")]
 _LINES = {200: {"content": {"application/jsonl": {}, "text/csv": {}}, "description": "Events, the oldest first."}}
 
 
