@@ -47,9 +47,8 @@ def main() -> int:
         print(f"{len(requests)} requests at {options.rate}/s while {backups} backups ran:")
         print(f"  p50 {outcome.share(0.5) * 1000:.1f} ms, p99 {outcome.share(0.99) * 1000:.1f} ms")
         for name in outcome.names:
-            print(
-                f"    {name:<40} p50 {outcome.share(0.5, name) * 1000:6.1f}  p95 {outcome.share(0.95, name) * 1000:6.1f}"
-            )
+            p50, p95 = (outcome.share(part, name) * 1000 for part in (0.5, 0.95))
+            print(f"    {name:<40} p50 {p50:6.1f}  p95 {p95:6.1f}")
         _line("  p95", outcome.share(0.95) * 1000, P95_MS, "ms")
         _line("  errors", len(outcome.errors), 0, "")
         _line("memory, most of all", one.memory("VmHWM"), MEMORY_MB, "MB")

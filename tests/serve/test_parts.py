@@ -44,11 +44,11 @@ def test_a_part_that_stops_going_round_is_stale() -> None:
     pulse = Pulse(clock)
     pulse.expect("scheduler", 90)
     clock.now = 89
-    assert pulse.stale == ()
+    assert not pulse.stale
     clock.now = 91
     assert [one.part for one in pulse.stale] == ["scheduler"]
     pulse.beat("scheduler", "the disk is full")
-    assert pulse.stale == ()
+    assert not pulse.stale
     assert pulse.beats()[0].trouble == "the disk is full"
     pulse.forget("scheduler")
     assert pulse.beats() == ()

@@ -73,7 +73,7 @@ def test_what_is_no_report(client: TestClient, base: str, path: str) -> None:
     assert client.get(base + path).status_code == 404
 
 
-@pytest.mark.parametrize("id", [str(uuid.uuid4()), "nothing", "'", "%00", "x" * 36])
+@pytest.mark.parametrize("id", ["00000000-0000-4000-8000-000000000000", "nothing", "'", "%00", "x" * 36])
 def test_an_unknown_id(client: TestClient, id: str) -> None:
     answer = client.get(f"/ping/{id}")
     assert answer.status_code == 404
