@@ -89,7 +89,8 @@ def built(
         stack.callback(database.close)
         stack.enter_context(hold(folder / "owners", owner))
         locks = Locks(database, lambda text: _is_dead(text, folder))
-        stack.enter_context(only_one(locks, site, owner, clock))
+        for role in dict.fromkeys(roles):
+            stack.enter_context(only_one(locks, site, owner, clock, role.value))
         writer = stack.enter_context(Writer(database))
         own = (config.app, config.environment)
         audit, runs, queue = Audit(database, *own, clock), Runs(database, *own), Queue(database, *own)

@@ -1,7 +1,7 @@
 """Questions that take a look into repositories or at the machine, and are answered by a child of the daemon."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -9,7 +9,10 @@ from daytwo.app import App
 from daytwo.core.errors import NotFoundError, UsageError
 from daytwo.core.manifest import MarkKind, Snapshot
 from daytwo.core.run import Run
-from daytwo.orders import RestoreOrder, restore_plan
+from daytwo.orders import PruneOrder, RestoreOrder, prune_places, restore_plan
+
+if TYPE_CHECKING:
+    from daytwo.protect.prune import PrunePlan
 
 _Id = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -61,13 +64,33 @@ class MarkQuestion(_Model):
     note: str = Field(default="", max_length=500)
 
 
+class PruneQuestion(_Model):
+    """What would retention keep and remove, and why?"""
+
+    kind: Literal["retention"] = "retention"
+    order: PruneOrder
+
+
+class KeyQuestion(_Model):
+    """Does the key that was given open the latest snapshot?"""
+
+    kind: Literal["key"] = "key"
+
+
 Question = Annotated[
-    ListQuestion | ShowQuestion | DiffQuestion | PlanQuestion | DoctorQuestion | MarkQuestion,
+    ListQuestion
+    | ShowQuestion
+    | DiffQuestion
+    | PlanQuestion
+    | DoctorQuestion
+    | MarkQuestion
+    | PruneQuestion
+    | KeyQuestion,
     Field(discriminator="kind"),
 ]
 """Anything that can be asked."""
 QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
-KINDS = ("list", "show", "diff", "plan", "doctor", "mark")
+KINDS = ("list", "show", "diff", "plan", "doctor", "mark", "retention", "key")
 
 
 def answer(app: App, question: Question) -> Any:
@@ -99,6 +122,10 @@ def answer(app: App, question: Question) -> Any:
                 return [asdict(one) for one in examine(app.bench, run)]
             case MarkQuestion():
                 return _mark(app, question, run)
+            case PruneQuestion(order=prune):
+                return _retention(app, prune, run)
+            case KeyQuestion():
+                return opened(app, run)
 
 
 def summary(one: Snapshot) -> dict[str, Any]:
@@ -148,6 +175,52 @@ def _plan(app: App, order: RestoreOrder, run: Run) -> dict[str, Any]:
         for name, (source, there) in places(app.bench, plan, snapshot, run).items()
     ]
     return {"plan": plan.model_dump(mode="json", exclude={"run"}), "places": shown}
+
+
+def _retention(app: App, order: PruneOrder, run: Run) -> list[dict[str, Any]]:
+    from daytwo.protect.prune import plan_retention
+
+    plans = [
+        plan_retention(app.bench, target, name, run, trust_clock=order.trust_clock)
+        for name, target in prune_places(app, order)
+    ]
+    return [retention(one) for one in plans]
+
+
+def retention(plan: "PrunePlan") -> dict[str, Any]:
+    """What retention would do in one repository, as JSON values."""
+    return {
+        "repository": plan.repository,
+        "backup": plan.backup,
+        "doubt": plan.retention.doubt,
+        "decisions": [
+            {"id": one.candidate.id, "at": one.candidate.at.isoformat(), "kept": one.kept, "reasons": one.reasons}
+            for one in plan.retention.decisions
+        ],
+    }
+
+
+def opened(app: App, run: Run, repository: str | None = None) -> dict[str, Any]:
+    """Read every encrypted component of the latest snapshot with the keys that were given.
+
+    Raises:
+        UsageError: no key was given.
+        SecretError: none of them opens it.
+    """
+    from daytwo.protect.restore import choose
+    from daytwo.protect.verify import source_of
+
+    identities = app.identities()
+    if not identities:
+        raise UsageError("no key was given", hint="Give --key FILE, or paste it at the prompt")
+    chosen = choose(app.snapshots(run, repository), None, None)
+    found = []
+    for record in chosen.manifest.components:
+        if record.secret or app.bench.repository(chosen.repository).encrypts:
+            for _ in source_of(app.bench, chosen, record, run, identities).chunks():
+                pass
+            found.append(record.stored_name)
+    return {"snapshot": chosen.id, "repository": chosen.repository, "opened": found}
 
 
 def _mark(app: App, question: MarkQuestion, run: Run) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from daytwo.ledger.heartbeats import Book, Kind, Report, State, Watches
 from daytwo.serve.pulse import Pulse
@@ -65,13 +66,13 @@ class Night:
         return found
 
     def report(self, *names: str) -> None:
-        for name in names:
-            promised = promises(self.site.config).get(name)
-            self.writer.run(
-                lambda connection, name=name, promised=promised: self.book.record(
-                    connection, name, Report(Kind.SUCCESS), promised, self.wall
-                )
-            )
+        promised = promises(self.site.config)
+
+        def write(connection: sa.Connection) -> None:
+            for name in names:
+                self.book.record(connection, name, Report(Kind.SUCCESS), promised.get(name), self.wall)
+
+        self.writer.run(write)
 
     def states(self) -> dict[str, State]:
         return {one.name: one.state for one in self.book.all()}

@@ -113,7 +113,7 @@ def test_a_report_with_a_long_log_counts_too(world: World, client: TestClient, b
     assert newest(world).excerpt == "x" * 9_997 + "end"
 
 
-async def test_f31_a_sender_that_hangs_up_has_reported(world: World, base: str) -> None:
+def test_f31_a_sender_that_hangs_up_has_reported(world: World, base: str) -> None:
     """It said all that matters with its first line."""
 
     async def parts() -> AsyncIterator[dict[str, object]]:
@@ -130,11 +130,11 @@ async def test_f31_a_sender_that_hangs_up_has_reported(world: World, base: str) 
     async def send(message: object) -> None:
         pass
 
-    asyncio.run(world.app(scope, lambda: anext(source), send))  # type: ignore[arg-type]
+    asyncio.run(world.app(scope, lambda: anext(source), send))
     assert (newest(world).kind, newest(world).excerpt) == (Kind.FAIL, "half a l")
 
 
-async def test_f31_no_report_is_turned_away_because_many_come_at_once(world: World, base: str) -> None:
+def test_f31_no_report_is_turned_away_because_many_come_at_once(world: World, base: str) -> None:
     """The first pings after a start, whose ids nobody has in memory yet."""
 
     async def crowd() -> set[int]:

@@ -14,7 +14,14 @@ from daytwo.access.roles import Role
 from daytwo.web.routes import AREAS
 from tests.web.conftest import world_in
 
-UNSTARTED = ("/api/snapshots", "/api/doctor", "/api/restores/plan", "/api/runs/{run}/events")
+UNSTARTED = (
+    "/api/snapshots",
+    "/api/prunes/plan",
+    "/api/keys",
+    "/api/doctor",
+    "/api/restores/plan",
+    "/api/runs/{run}/events",
+)
 """Routes that wait for a child process or for ever: tests/real/serve asks them of a real daemon."""
 CHECKS = [
     checks.not_a_server_error,

@@ -7,7 +7,6 @@ import typer
 from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
 from daytwo.cli.output import line, print_json
 from daytwo.cli.session import session
-from daytwo.core.errors import UsageError
 
 keys = make("Make a recovery key; prove that one opens the latest snapshot.")
 
@@ -37,26 +36,17 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Prove that a recovery key opens the latest snapshot, by reading every encrypted component with it."""
-    from daytwo.protect.restore import choose
-    from daytwo.protect.verify import source_of
+    from daytwo.questions import opened
 
     with session(config, as_json=json, key=key) as app, app.look("keys") as work:
-        identities = app.bench.identities()
-        if not identities:
-            raise UsageError("no key was given", hint="Give --key FILE, or paste it at the prompt")
-        chosen = choose(app.snapshots(work, repository), None, None)
-        opened = []
-        for record in chosen.manifest.components:
-            if record.secret or app.bench.repository(chosen.repository).encrypts:
-                for _ in source_of(app.bench, chosen, record, work, identities).chunks():
-                    pass
-                opened.append(record.stored_name)
+        found = opened(app, work, repository)
     if json:
-        print_json({"snapshot": chosen.id, "opened": opened})
-    elif opened:
-        line(f"The key opens snapshot {chosen.id} in {chosen.repository}: {', '.join(opened)} read to the end.")
+        print_json(found)
+    elif found["opened"]:
+        parts = ", ".join(found["opened"])
+        line(f"The key opens snapshot {found['snapshot']} in {found['repository']}: {parts} read to the end.")
     else:
-        line(f"Snapshot {chosen.id} holds nothing encrypted; the key was not needed.")
+        line(f"Snapshot {found['snapshot']} holds nothing encrypted; the key was not needed.")
 
 
 def show_once(secret: str, recipient: str) -> None:

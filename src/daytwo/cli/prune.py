@@ -28,6 +28,7 @@ def run(
     from daytwo.cli.deliver import deliver
     from daytwo.orders import PruneOrder, PruneResult, prune_places
     from daytwo.protect.prune import plan_retention
+    from daytwo.questions import retention
 
     order = PruneOrder(backup=backup, repository=repository, trust_clock=trust_clock)
     with session(config, as_json=json, quiet=quiet) as app, app.look("prune") as work:
@@ -38,20 +39,7 @@ def run(
             result = PruneResult.model_validate(deliver(app, order, seconds(wait, "--wait")))
             removed = [id for ids in result.removed.values() for id in ids]
     if json:
-        print_json(
-            [
-                {
-                    "repository": one.repository,
-                    "backup": one.backup,
-                    "doubt": one.retention.doubt,
-                    "decisions": [
-                        {"id": d.candidate.id, "at": d.candidate.at, "kept": d.kept, "reasons": d.reasons}
-                        for d in one.retention.decisions
-                    ],
-                }
-                for one in plans
-            ]
-        )
+        print_json([retention(one) for one in plans])
     elif not quiet:
         for one in plans:
             line(f"{one.backup} in {one.repository}:")

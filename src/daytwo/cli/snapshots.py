@@ -26,10 +26,12 @@ def list_them(
     """List snapshots; show one; compare two."""
     if ctx.invoked_subcommand:
         return
+    from daytwo.questions import summary
+
     with session(config, as_json=json) as app, app.look("list") as run:
         found = [one for one in app.snapshots(run, repository) if backup in (None, one.manifest.backup)]
     if json:
-        print_json([_summary(one) for one in found])
+        print_json([summary(one) for one in found])
         return
     if not found:
         line("There are no snapshots yet. Make one with `daytwo backup`.")
@@ -66,13 +68,14 @@ def show(
 ) -> None:
     """Show what a snapshot holds, where it came from, and how far it is trusted."""
     from daytwo.protect.restore import choose
+    from daytwo.questions import summary
 
     with session(config, as_json=json) as app, app.look("show") as run:
         found = choose(app.snapshots(run, repository), wanted, None)
         where = app.bench.repository(found.repository).where(found.manifest)
     manifest = found.manifest
     if json:
-        print_json({**_summary(found), "manifest": manifest.model_dump(mode="json"), "where": where})
+        print_json({**summary(found), "manifest": manifest.model_dump(mode="json"), "where": where})
         return
     line(f"Snapshot {found.id} of {manifest.app} ({manifest.environment}), backup {manifest.backup}")
     line(f"  taken     {when(found.at)}, run {manifest.run}, sequence {manifest.sequence}")
@@ -119,19 +122,3 @@ def diff(
         return
     rows = [(change.component, change.item, change.before, change.after) for change in changes]
     table(("COMPONENT", "WHAT", "BEFORE", "AFTER"), rows, right=frozenset({2, 3}))
-
-
-def _summary(one: "Snapshot") -> dict[str, object]:
-    return {
-        "id": one.id,
-        "repository": one.repository,
-        "backup": one.manifest.backup,
-        "at": one.at,
-        "sequence": one.manifest.sequence,
-        "size": one.manifest.size,
-        "level": one.level,
-        "pinned": one.pinned,
-        "safety": one.manifest.safety,
-        "components": [record.stored_name for record in one.manifest.components],
-        "warnings": one.manifest.warnings,
-    }

@@ -21,26 +21,28 @@ _LAST_PARTS = 5.0
 
 
 @contextlib.contextmanager
-def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetime]) -> Iterator[None]:
-    """Hold the daemon's place: two on the same state and host would only be in each other's way.
+def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetime], role: str) -> Iterator[None]:
+    """Hold the daemon's place: two that do the same for an app on one host would only be in each other's way.
 
     Raises:
         BusyError: another one runs.
     """
-    name = f"serve {site.config.app}/{site.config.environment} {owner.host}"
-    lock = Lock(name, str(owner), "serve", "daytwo serve", clock())
+    name = f"serve {site.config.app}/{site.config.environment} {role} {owner.host}"
+    lock = Lock(name, str(owner), f"serve {role}", "daytwo serve", clock())
     try:
         stale = locks.take(lock)
     except BusyError as error:
         held = locks.held(name)
         who = f"{Owner.parse(held.owner).human}, since {held.since:%Y-%m-%d %H:%M:%S %Z}" if held else error.what
-        raise BusyError(f"a daemon runs already: {who}", hint="Stop it first: systemctl stop daytwo") from None
+        raise BusyError(
+            f"a daemon with the role {role} runs already: {who}", hint="Stop it first: systemctl stop daytwo"
+        ) from None
     if stale is not None:
         _log.warning("the daemon before did not end well (%s)", stale.owner)
     try:
         yield
     finally:
-        locks.release(name, "serve")
+        locks.release(name, f"serve {role}")
 
 
 class Daemon:

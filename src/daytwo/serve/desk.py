@@ -96,12 +96,13 @@ class Desk:
         self.workers.wake()
         return entry.id
 
-    async def ask(self, who: Principal, question: str) -> Any:
+    async def ask(self, who: Principal, question: str, keys: tuple[str, ...] = ()) -> Any:
         """Have a question answered by a child process.
 
         Args:
             who: on whose behalf.
             question: as JSON.
+            keys: recovery keys; kept in memory only.
 
         Returns:
             JSON values.
@@ -110,7 +111,7 @@ class Desk:
             DaytwoError: it cannot be answered.
         """
         async with self._questions:
-            child = self.workers.child(question, who.name, who.via.value)
+            child = self.workers.child(question, who.name, who.via.value, keys)
             try:
                 await asyncio.wait_for(child.run(), _ASK)
             except TimeoutError:

@@ -120,20 +120,31 @@ def test_f16_after_a_reboot_it_runs_and_makes_up_the_backup_that_was_cut_short(a
     assert len(app.archives()) == 1
 
 
-def test_credentials_and_a_user_of_its_own(app: App) -> None:
+def backed_up(app: App, number: int) -> str:
+    """Have the daemon make a backup; the content of its dump."""
+    app.daytwo("schedule", "run", "nightly")
+    app.until(lambda: len(app.archives()) == number, "a backup was made")
+    return app.machine.run("tar", "-xzOf", app.archives()[-1], "--wildcards", "*word*")
+
+
+def test_credentials_arrive(app: App) -> None:
+    app.machine.write("/etc/daytwo/credentials/shop-word", "Chrysanthemum")
+    app.machine.run("chmod", "600", "/etc/daytwo/credentials/shop-word")
+    app.configure(services=", word: {kind: command, dump: [printenv, WORD], secrets: {WORD: {credential: shop-word}}}")
+    app.install()
+    assert backed_up(app, 1) == "Chrysanthemum"
+
+
+def test_it_runs_as_the_user_it_is_told_to(app: App) -> None:
     host = app.machine
-    host.write("/etc/daytwo/credentials/shop-word", "Chrysanthemum")
-    host.run("chmod", "600", "/etc/daytwo/credentials/shop-word")
-    app.configure(
-        services=', word: {kind: command, dump: [sh, -c, \'printf "%s by %s" "$WORD" "$(id -un)"\'], '
-        "secrets: {WORD: {credential: shop-word}}}"
-    )
+    app.configure(services=", word: {kind: command, dump: [id, -un]}")
     host.run("chown", "-R", "daemon", app.folder)
     app.install("--user", "daemon")
-    app.daytwo("schedule", "run", "nightly")
-    app.until(lambda: len(app.archives()) == 1, "a backup was made")
-    assert host.run("tar", "-xzOf", app.archives()[0], "--wildcards", "*word*") == "Chrysanthemum by daemon"
+    assert backed_up(app, 1) == "daemon"
     assert host.run("stat", "-c", "%U", f"{app.folder}/.daytwo/daytwo.sock") == "daemon"
+    guard = f"{app.unit}-guard.service"
+    host.run("systemctl", "start", guard)
+    assert host.show(guard, "ExecMainStatus") == "0"
 
 
 def test_timers_make_up_what_was_missed_and_replace_the_daemon(app: App) -> None:

@@ -69,6 +69,13 @@ class Place:
 
     def start(self, *argv: str) -> subprocess.Popen[bytes]:
         """Start a daemon, and wait until it answers."""
+        daemon = self.spawn(*argv)
+        until(lambda: daemon.poll() is not None or self.client.there(), "the daemon answers")
+        assert daemon.poll() is None, self.log
+        return daemon
+
+    def spawn(self, *argv: str) -> subprocess.Popen[bytes]:
+        """Start a daemon."""
         with (self.folder / "serve.log").open("ab") as log:
             daemon = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, "serve", "--config", str(self.config), *argv],
@@ -76,8 +83,6 @@ class Place:
                 start_new_session=True,
             )
         self.daemons.append(daemon)
-        until(lambda: daemon.poll() is not None or self.client.there(), "the daemon answers")
-        assert daemon.poll() is None, self.log
         return daemon
 
     @property

@@ -94,7 +94,7 @@ def test_two_daemons_on_one_state(shop: Place) -> None:
         check=False,
     )
     assert second.returncode == 75
-    assert f"a daemon runs already: process {first.pid}" in second.stderr
+    assert f"runs already: process {first.pid}" in second.stderr
     assert shop.client.there(), "the first one keeps its socket"
 
 

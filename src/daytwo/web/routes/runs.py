@@ -145,6 +145,26 @@ async def prune(order: PruneOrder, house: Here, who: Who, fingerprint: Fingerpri
     return await _take(house, who, order, fingerprint)
 
 
+@area.post("/prunes/plan", Role.OPERATOR)
+async def prune_plan(order: PruneOrder, house: Here, who: Who) -> Data[list[dict[str, Any]]]:
+    """Every snapshot with the reason why it stays or goes; nothing is removed."""
+    question = {"kind": "retention", "order": order.model_dump(mode="json")}
+    return Data(data=await house.desk.ask(who, json.dumps(question)))
+
+
+class KeyRequest(BaseModel):
+    """A recovery key to try."""
+
+    keys: Keys
+
+
+@area.post("/keys/check", Role.ADMIN)
+async def key_check(request: KeyRequest, house: Here, who: Who) -> Data[dict[str, Any]]:
+    """Prove that a recovery key opens the latest snapshot."""
+    await house.act(who, "key.check")
+    return Data(data=await house.desk.ask(who, json.dumps({"kind": "key"}), tuple(request.keys)))
+
+
 @area.get("/runs", Role.VIEWER)
 def runs(
     house: Here,
