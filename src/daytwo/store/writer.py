@@ -105,12 +105,14 @@ class Writer:
         try:
             with self._database.begin() as connection:
                 for job in jobs:
+                    savepoint = connection.begin_nested()
                     try:
-                        with connection.begin_nested():
-                            result = job.work(connection)
+                        result = job.work(connection)
+                        savepoint.commit()
                     except sa.exc.OperationalError:
-                        raise  # the state itself: nothing of this transaction can be trusted
+                        raise  # the state itself (full, locked): the whole transaction is gone, savepoints and all
                     except Exception as error:
+                        savepoint.rollback()
                         job.future.set_exception(error)
                     else:
                         done.append((job, result))
