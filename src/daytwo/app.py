@@ -5,7 +5,7 @@ import getpass
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -27,6 +27,8 @@ from daytwo.store.database import open_database
 from daytwo.store.url import StateUrl
 
 R = TypeVar("R", bound=BaseModel)
+CHECKPOINTS_KEPT = timedelta(days=30)
+"""For whoever looks into what a run did, step by step; the ledger keeps its begin, end and outcome."""
 WAIT = 600.0
 """Seconds a command waits for another run of the same app, unless told otherwise."""
 
@@ -204,6 +206,7 @@ class App:
                 self.notices += [str(one) for one in clean_up(bench, engine, cleaner)]
                 self.notices += cleaner.warnings
             bench.begin(run_id, kind, subject)
+            engine.forget(bench.clock() - CHECKPOINTS_KEPT)
             return engine.run(flow, run_id, argument)
 
     def recorded(self, run_id: str, kind: str, subject: str, work: Callable[[Run], R]) -> R:

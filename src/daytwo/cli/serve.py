@@ -14,7 +14,7 @@ from daytwo.core.errors import DaytwoError, ExitCode, UnreachableError, UsageErr
 if TYPE_CHECKING:
     from daytwo.daemon import DaemonRole
 
-_PATIENCE = 20.0
+_PATIENCE = 10.0
 """Seconds that a check waits for the daemon's word."""
 
 serve = make("Run the daemon: schedules, the API, heartbeats.")

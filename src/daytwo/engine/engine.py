@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,9 @@ from daytwo.store.database import Database
 
 EPOCH = "daytwo-1"
 """Raised when a workflow's body changes so that what is in flight could not go on."""
+
+
+_FORGET = 500
 
 
 class OnInterruption(StrEnum):
@@ -162,6 +166,23 @@ class Engine:
         from dbos import DBOS
 
         DBOS.cancel_workflow(run_id)
+
+    def forget(self, before: datetime) -> int:
+        """Remove the checkpoints of runs that ended before a time: the ledger keeps what matters of them.
+
+        Returns:
+            How many runs were forgotten; at most 500 at a time.
+        """
+        from dbos import DBOS
+
+        ended = ["SUCCESS", "ERROR", "CANCELLED"]
+        until = before.astimezone(UTC).isoformat()
+        found = DBOS.list_workflows(
+            status=ended, completed_before=until, limit=_FORGET, load_input=False, load_output=False
+        )
+        if found:
+            DBOS.delete_workflows([one.workflow_id for one in found])
+        return len(found)
 
     def resume(self, interrupted: Interrupted) -> str:
         """Let an interrupted run go on here from its last checkpoint, and wait for its end.

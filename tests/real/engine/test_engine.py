@@ -132,3 +132,12 @@ def test_sqlite_is_in_write_ahead_mode(tmp_path: Path) -> None:
     assert state.process("alive-1", "run").returncode == 0
     with sqlite3.connect(tmp_path / "state.db") as connection:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+def test_checkpoints_are_forgotten_when_they_are_old_and_not_before(state: State) -> None:
+    done = state.process("alive-1", "forget")
+    assert done.stdout == "[0, 1, 0]", done.stderr
+    assert state.process("dead-1", "run", "two:inside", run="run-2").returncode != 0
+    done = state.process("alive-1", "forget", run="run-3")
+    assert done.stdout == "[0, 1, 0]", "what was interrupted is kept for whoever takes it up"
+    assert "run-2" in state.process("alive-1", "recover").stdout

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -86,6 +86,11 @@ def main() -> None:
     with Engine(database, name, context, watch) as engine:
         if mode == "run":
             sys.stdout.write(engine.run(goes_on, run_id, "{}"))
+        elif mode == "forget":
+            engine.run(goes_on, run_id, "{}")
+            now = datetime.now(UTC)
+            counts = [engine.forget(now + timedelta(hours=hours)) for hours in (-1, 1, 1)]
+            sys.stdout.write(json.dumps(counts))
         elif mode == "refuse":
             try:
                 engine.run(goes_on, run_id, '{"refuse": true}')

@@ -127,20 +127,15 @@ def backed_up(app: App, number: int) -> str:
     return app.machine.run("tar", "-xzOf", app.archives()[-1], "--wildcards", "*word*")
 
 
-def test_credentials_arrive(app: App) -> None:
-    app.machine.write("/etc/daytwo/credentials/shop-word", "Chrysanthemum")
-    app.machine.run("chmod", "600", "/etc/daytwo/credentials/shop-word")
-    app.configure(services=", word: {kind: command, dump: [printenv, WORD], secrets: {WORD: {credential: shop-word}}}")
-    app.install()
-    assert backed_up(app, 1) == "Chrysanthemum"
-
-
-def test_it_runs_as_the_user_it_is_told_to(app: App) -> None:
+def test_credentials_arrive_and_it_runs_as_the_user_it_is_told_to(app: App) -> None:
     host = app.machine
-    app.configure(services=", word: {kind: command, dump: [id, -un]}")
+    host.write("/etc/daytwo/credentials/shop-word", "Chrysanthemum")
+    host.run("chmod", "600", "/etc/daytwo/credentials/shop-word")
+    dump = "[sh, -c, 'echo $(id -un) $WORD']"
+    app.configure(services=f", word: {{kind: command, dump: {dump}, secrets: {{WORD: {{credential: shop-word}}}}}}")
     host.run("chown", "-R", "daemon", app.folder)
     app.install("--user", "daemon")
-    assert backed_up(app, 1) == "daemon"
+    assert backed_up(app, 1) == "daemon Chrysanthemum"
     assert host.run("stat", "-c", "%U", f"{app.folder}/.daytwo/daytwo.sock") == "daemon"
     guard = f"{app.unit}-guard.service"
     host.run("systemctl", "start", guard)

@@ -132,9 +132,7 @@ async def report_by_name(name: Name, body: ReportBody, house: Here, who: Who) ->
     promise, now = _promise(house, name), house.clock()
 
     def write(connection: sa.Connection) -> int:
-        number = house.heartbeats.record(connection, name, report, promise, now)
-        house.record(connection, who, "heartbeat.report", name, {"kind": body.kind, "ping": number})
-        return number
+        return house.heartbeats.record(connection, name, report, promise, now)
 
     return Data(data=Taken(ping=await asyncio.wrap_future(house.writer.submit(write))))
 
