@@ -14,6 +14,7 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
+ && update-ca-certificates \
  && python3 -m venv /opt/uv \
  && /opt/uv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$UV"
 # Only the client: the daemon is the host's. It is a package of its own from Debian 13 on.
@@ -31,6 +32,7 @@ FROM $BASE
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
       age ca-certificates git gnupg mariadb-client openssh-client postgresql-client python3 redis-tools restic sqlite3 \
+ && update-ca-certificates \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
  && useradd --uid 10001 --user-group --home-dir /var/lib/daytwo --create-home --shell /usr/sbin/nologin daytwo \
  && chmod 700 /var/lib/daytwo \

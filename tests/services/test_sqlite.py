@@ -662,3 +662,19 @@ def test_f05_too_little_disk_is_an_obstacle(path: Path, run: Run, tmp_path: Path
 def test_paths_elsewhere_are_absolute() -> None:
     with pytest.raises(ValueError, match="absolute"):
         SqliteSettings.model_validate({"kind": "sqlite", "path": "app.db", "container": "app"})
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_file_that_is_gone_comes_back_to_whom_it_belonged(run: Run, tmp_path: Path) -> None:
+    """After a disaster its folder is root's; an app that runs as another user must be able to write all the same."""
+    path = tmp_path / "shop.db"
+    fill(path, wal=False)
+    os.chown(path, 33, 34)
+    path.chmod(0o660)
+    source, _ = dump_to_file(component(path), run, run.work)
+    path.unlink()
+    staged = component(path).stage(source, run)
+    staged.swap()
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (33, 34, 0o660)
+    assert staged.warnings == ()

@@ -48,6 +48,7 @@ class ComponentRecord(_Model):
         contents: the dump's table of contents, as its engine's own tool or format tells it.
         source: where it came from.
         tools: versions of the programs that made the dump.
+        attributes: of a component that is one file, its `owner` (uid:gid) and `mode` (octal).
         warnings: what was not as it should be although the dump is whole (a file that vanished while being read).
     """
 
@@ -62,6 +63,7 @@ class ComponentRecord(_Model):
     contents: tuple[str, ...] = ()
     source: Identity = Identity(label="")
     tools: dict[str, str] = Field(default_factory=dict)
+    attributes: dict[str, str] = Field(default_factory=dict)
     begun: AwareDatetime
     ended: AwareDatetime
     warnings: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ class DumpFacts:
     contents: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Dump(ABC):

@@ -121,6 +121,7 @@ def fan_out(
             contents=facts.contents,
             source=facts.source,
             tools=dict(facts.tools),
+            attributes=dict(facts.attributes),
             begun=begun,
             ended=now(),
             warnings=facts.warnings,

@@ -73,8 +73,7 @@ def test_f15_all_is_destroyed_and_comes_back_and_what_is_written_then_is_backed_
     assert "counts compared with the manifest, all equal" in done.out
     after = shop.content()
     for name, content in before.items():
-        if name != "sqlite owners":  # a database file that was not there gets its folder's owner, and that is told
-            assert after[name] == content, name
+        assert after[name] == content, name
     survives_a_restart(shop, before)
     what_is_written_now_is_backed_up(shop)
 

@@ -1,7 +1,9 @@
 """The component that a SQLite database is."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from daytwo.core.errors import IntegrityError, MissingToolError, SourceError, UnreachableError
@@ -91,6 +93,7 @@ class SqliteComponent(Component):
                 counts=found.counts,
                 contents=found.contents,
                 tools={"sqlite": f"{tool.version} ({tool.program})"},
+                attributes=self._place.attributes(run),
                 warnings=found.warnings,
             )
             yield FileDump(copy, facts, run)
@@ -169,7 +172,7 @@ class SqliteComponent(Component):
         found = database.inspect(file, run)
         site = look(self._place.target, self._place.path, run)
         refuse_interrupted(site, self._place.target)
-        names = self._names(site.path, run.id)
+        names = self._like(self._names(site.path, run.id), source.record)
         sql = database.replace_tables(file, names.new, only, run) if only else ""
         if only and site.what != "file":
             raise SourceError(f"{site.path} is not there, so no table of it can be replaced",
@@ -180,7 +183,7 @@ class SqliteComponent(Component):
             if only:
                 counts = {table: found.counts[table] for table in only if table in found.counts}
                 return StagedTables(self._place, names, sql, counts, run)
-            return StagedDatabase(self._place, names, found.counts, self._warnings(site, run), run)
+            return StagedDatabase(self._place, names, found.counts, self._warnings(site, names, run), run)
         except BaseException:
             names.clear(run)
             raise
@@ -188,8 +191,17 @@ class SqliteComponent(Component):
     def _names(self, live: str, run_id: str) -> Names:
         return Names.of(self._place.target, live, run_id, self.name)
 
-    def _warnings(self, site: Site, run: Run) -> tuple[str, ...]:
+    def _like(self, names: Names, record: ComponentRecord) -> Names:
+        """Where no file is, the restored one belongs to whom the dumped one did; a manifest is not trusted blindly."""
+        owner, mode = record.attributes.get("owner", ""), record.attributes.get("mode", "")
+        if not re.fullmatch(r"\d{1,10}:\d{1,10}", owner) or not re.fullmatch(r"[0-7]{3}", mode):
+            return names
+        return replace(names, owner=owner, mode=mode)
+
+    def _warnings(self, site: Site, names: Names, run: Run) -> tuple[str, ...]:
         if site.what != "file":
+            if names.owner and site.root:
+                return ()
             return ("the file was not there: it belongs to the owner of its folder now, and only they may read it",)
         users = self._place.opened_by(site.path, run)
         if not users:

@@ -121,6 +121,12 @@ class DatabasePlace:
         words = capture(self.target, command("sh", "-c", _TOOL), run).text.split()
         return Tool(words[0], words[1] if len(words) > 1 else "") if words else None
 
+    def attributes(self, run: Run) -> dict[str, str]:
+        """Whose the file is, and what others may do with it; nothing where that cannot be told."""
+        found = capture(self.target, command("stat", "-L", "-c", "%u:%g %a", "--", self.path, ok=(0, 1), env=C), run)
+        owner, _, mode = found.text.partition(" ")
+        return {"owner": owner, "mode": mode[-3:].rjust(3, "0")} if mode else {}
+
     def fetch(self, to: Path, component: str, run: Run) -> Tool:
         """Copy the database here, as of one moment, whoever is writing to it.
 

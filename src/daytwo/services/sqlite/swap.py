@@ -46,7 +46,8 @@ put_in_use() {
   if there "$old"; then
     carry "$path" "$old"
   else
-    chown "$(stat -c %u:%g -- "$(dirname -- "$path")")" "$new" 2>/dev/null || :
+    chown "${owner:-$(stat -c %u:%g -- "$(dirname -- "$path")")}" "$new" 2>/dev/null || :
+    if [ -n "$mode" ]; then chmod "$mode" "$new"; fi
     rm -f -- "$path-wal" "$path-shm" "$path-journal"
   fi
   sync -- "$new" 2>/dev/null || sync
@@ -95,11 +96,15 @@ class Names:
         target: where.
         live: the database file.
         mark: what the names end with.
+        owner: whose the file is made where there is none, as uid:gid; its folder's owner when empty.
+        mode: its permissions then, octal; only for its owner when empty.
     """
 
     target: Target
     live: str
     mark: str
+    owner: str = ""
+    mode: str = ""
 
     @classmethod
     def of(cls, target: Target, live: str, run_id: str, component: str) -> "Names":
@@ -129,6 +134,7 @@ class Names:
     def script(self) -> str:
         """The journal's text."""
         names = {"new": self.new, "old": self.old, "path": self.live, "journal": self.journal}
+        names |= {"owner": self.owner, "mode": self.mode}
         return _HEAD + "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items()) + _SCRIPT
 
     def clear(self, run: Run) -> None:
