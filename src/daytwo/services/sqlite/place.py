@@ -16,7 +16,7 @@ from daytwo.core.errors import (
     SourceError,
     UnreachableError,
 )
-from daytwo.core.fileset.site import C, Site, get, look, put, refuse_interrupted
+from daytwo.core.fileset.site import C, Site, exists, get, look, put, refuse_interrupted
 from daytwo.core.process import CHUNK, Process, capture
 from daytwo.core.run import Run
 from daytwo.core.tarball import pick
@@ -249,6 +249,8 @@ class DatabasePlace:
 
     def checkpoint(self, live: str, run: Run) -> None:
         """Have SQLite take what is in the write-ahead log into the file, as far as others let it."""
+        if not exists(self.target, live, run):
+            return  # the program would make an empty one
         with suppress(CommandError):  # the log is kept beside the old file, where it belongs
             if tool := self.tool(run):
                 self.run_sql(live, "PRAGMA wal_checkpoint(TRUNCATE);\n", tool, run, patience=2)
