@@ -43,7 +43,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "Write a daytwo.yaml for what is found here.",
         "config": "Check the configuration; show it whole; print its JSON Schema.",
         "keys": "Make a recovery key; prove that one opens the latest snapshot.",
-        "install": "Have backups run by cron; write scripts for people who expect them.",
+        "install": "Have systemd run the daemon, or cron or timers the backups; write scripts.",
         "demo": "See it work on a small real app: back up, destroy, restore, compare.",
         "completion": "Print the completion script for your shell.",
     },

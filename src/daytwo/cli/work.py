@@ -60,6 +60,9 @@ def main() -> int:
     job = Job.model_validate_json(sys.stdin.buffer.read())
     mouth = _Mouth()
     os.nice(_NICENESS)
+    with suppress(OSError):
+        # Where memory is short, a run may go; the daemon, whose unit is spared, may not.
+        Path("/proc/self/oom_score_adj").write_text("300")
     try:
         result = _do(job, mouth)
     except DaytwoError as error:

@@ -35,7 +35,8 @@ def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetim
         held = locks.held(name)
         who = f"{Owner.parse(held.owner).human}, since {held.since:%Y-%m-%d %H:%M:%S %Z}" if held else error.what
         raise BusyError(
-            f"a daemon with the role {role} runs already: {who}", hint="Stop it first: systemctl stop daytwo"
+            f"a daemon with the role {role} runs already: {who}",
+            hint="Stop it first; `systemctl status` with its process id tells its unit",
         ) from None
     if stale is not None:
         _log.warning("the daemon before did not end well (%s)", stale.owner)
