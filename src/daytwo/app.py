@@ -75,6 +75,7 @@ class App:
         self.in_daemon = in_daemon
         self._stack = contextlib.ExitStack()
         self._bench: Workbench | None = None
+        self._stopped = ""
 
     @classmethod
     def load(cls, path: Path | None, **options: Any) -> "App":
@@ -112,6 +113,8 @@ class App:
                 on_progress=self._on_progress,
                 identities=self._identities,
             )
+            if self._stopped:  # before there was anything to stop
+                self._bench.cancel(self._stopped)
         return self._bench
 
     def services(self) -> dict[str, AnyService]:
@@ -139,6 +142,7 @@ class App:
 
     def cancel(self, reason: str) -> None:
         """Stop whatever this process is doing for the app."""
+        self._stopped = self._stopped or reason
         if self._bench is not None:
             self._bench.cancel(reason)
 
@@ -158,6 +162,8 @@ class App:
         end = time.monotonic() + wait
         told = False
         while True:
+            if self._stopped:
+                raise CancelledError(f"stopped: {self._stopped}")
             try:
                 manager = self.bench.lock(run_id, what)
                 stale = manager.__enter__()

@@ -69,3 +69,21 @@ def test_a_full_state_refuses_and_loses_nothing(world: World) -> None:
     world.house.writer.run(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count=1000000"))
     assert client.post("/api/exports", json=order).status_code == 201
     assert world.house.audit.verify(()).whole
+
+
+def test_head_is_answered_wherever_get_is(world: World) -> None:
+    answer = world.client().head("/api/health")
+    assert answer.status_code == 200
+    assert world.client().head("/api/runs").status_code == 401
+
+
+def test_a_slash_too_many_is_told_and_not_swallowed_by_a_redirect(world: World) -> None:
+    assert world.client().get("/api/health/").status_code == 404
+
+
+def test_the_api_page_runs_nothing_and_loads_nothing_from_elsewhere(world: World) -> None:
+    text = world.client().get("/api/docs").text
+    assert "GET /api/runs" in text
+    assert "<script" not in text
+    assert "//" not in text.replace("http://www.w3.org", "")
+    assert world.client().get("/").headers["location"] == "/account"

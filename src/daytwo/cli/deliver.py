@@ -23,7 +23,7 @@ def deliver(app: "App", order: "Order", wait: float) -> dict[str, Any]:
     Args:
         app: the app.
         order: what to do.
-        wait: seconds to wait for another run of this app, where it is done here.
+        wait: seconds to wait for another run of this app.
 
     Returns:
         The result's JSON values.
@@ -33,14 +33,14 @@ def deliver(app: "App", order: "Order", wait: float) -> dict[str, Any]:
     """
     client = Client(app.config.folder / ".daytwo")
     if client.there():
-        return _by_daemon(app, client, order)
+        return _by_daemon(app, client, order, wait)
     from daytwo.orders import perform
 
     result: BaseModel = perform(app, order, wait=wait)
     return result.model_dump(mode="json")
 
 
-def _by_daemon(app: "App", client: Client, order: "Order") -> dict[str, Any]:
+def _by_daemon(app: "App", client: Client, order: "Order", wait: float) -> dict[str, Any]:
     from daytwo.app import confirm_name
 
     body = order.model_dump(mode="json")
@@ -48,7 +48,8 @@ def _by_daemon(app: "App", client: Client, order: "Order") -> dict[str, Any]:
         body["confirm"] = confirm_name(app.config)
     if order.kind in ("restore", "verify"):
         body["keys"] = list(app.identities())
-    taken = client.call("POST", _PATHS[order.kind], body, {"X-Config-Fingerprint": app.config.fingerprint})
+    beside = {"X-Config-Fingerprint": app.config.fingerprint, "X-Wait": str(wait)}
+    taken = client.call("POST", _PATHS[order.kind], body, beside)
     with _cancelling(client, taken["run"]):
         for name, data in client.events(taken["events"]):
             if name == "progress":

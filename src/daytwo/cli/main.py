@@ -135,6 +135,9 @@ def _call(names: tuple[str, ...], argv: list[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has enough; without this, closing the streams would complain a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except PermissionError as error:
+        what = f"permission denied: {error.filename}" if error.filename else str(error)
+        return _show(RefusedError(what, hint="Run it as the owner of that, or as root"), as_json="--json" in argv)
     except Exception as error:
         if os.environ.get("DAYTWO_DEBUG"):
             raise

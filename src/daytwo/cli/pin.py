@@ -14,7 +14,7 @@ from daytwo.core.manifest import MarkKind
 pin = make("Keep a snapshot for ever, whatever the rules say.")
 unpin = make("Let the rules decide about a snapshot again.")
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id or the beginning of one.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id, the beginning of one, or latest.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why, for whoever reads it later.")]
 
 
@@ -45,8 +45,12 @@ def run_unpin(
 def _mark(
     wanted: str, config: Path | None, repository: str | None, kind: MarkKind, note: str, *, as_json: bool
 ) -> None:
+    from daytwo.protect.restore import choose
+
     with session(config, as_json=as_json) as app, app.look("pin") as work:
-        found = [one for one in app.snapshots(work, repository) if one.id.startswith(wanted)]
+        there = app.snapshots(work, repository)
+        meant = choose(there, None, None).id if wanted == "latest" else wanted
+        found = [one for one in there if one.id.startswith(meant)]
         if len({one.id for one in found}) != 1:
             raise UsageError(
                 f"'{wanted}' names {len({one.id for one in found})} snapshots", hint="See `daytwo snapshots`"

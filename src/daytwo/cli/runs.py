@@ -38,7 +38,7 @@ def list_them(
             print_json([vars(one) for one in found])
             return
         if not found:
-            line("Nothing was done yet.")
+            line("No run is like that." if kind or wanted else "Nothing was done yet.")
             return
         rows = [
             (

@@ -15,7 +15,7 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
     """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
     from daytwo.config import glimpse
     from daytwo.ledger.glance import glance
-    from daytwo.protect.status import Health, assess
+    from daytwo.protect.status import assess
     from daytwo.store.url import StateUrl
 
     loaded = glimpse(config)
@@ -34,12 +34,12 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
                 "runs": [vars(one) for one in seen.runs[:10]],
             }
         )
-    elif not quiet or any(one.health not in (Health.OK, Health.RUNNING) for one in stands):
+    elif not quiet or any(not one.health.well for one in stands):
         from daytwo.cli.output import use_zone
         from daytwo.cli.status_text import tell
         from daytwo.core.schedule import zone_of
 
         use_zone(zone_of(loaded.timezone))
         tell(loaded.app, loaded.environment, stands, seen, now)
-    good = stands and all(one.health in (Health.OK, Health.RUNNING) for one in stands)
+    good = stands and all(one.health.well for one in stands)
     raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)

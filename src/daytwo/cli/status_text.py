@@ -9,7 +9,7 @@ from daytwo.core.units import Duration
 from daytwo.ledger.glance import Glance
 from daytwo.protect.status import BackupStatus, Health
 
-_COLOURS = {Health.OK: "32", Health.RUNNING: "34", Health.PARTIAL: "33", Health.NEVER: "33"}
+_COLOURS = {Health.OK: "32", Health.RUNNING: "34", Health.PAUSED: "33", Health.PARTIAL: "33", Health.NEVER: "33"}
 
 
 def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glance, now: datetime) -> None:

@@ -2,8 +2,8 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,8 @@ class Glance:
 
     runs: tuple[SeenRun, ...] = ()
     snapshots: tuple[SeenSnapshot, ...] = ()
+    paused: Mapping[str, str] = field(default_factory=dict)
+    """By name of a schedule that is paused, by whom."""
 
 
 _RUNS = (
@@ -55,6 +57,8 @@ _SNAPSHOTS = (
     " where app = {0} and environment = {0} order by at desc"
 )
 
+_PAUSED = "select name, paused_by from schedules where app = {0} and environment = {0} and paused is not null"
+
 
 def glance(url: StateUrl, app: str, environment: str) -> Glance:
     """Read what is known of an app; nothing when there is no state yet.
@@ -65,7 +69,7 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
     if url.is_sqlite and not url.file.exists():
         return Glance()
     try:
-        runs, snapshots = (_from_sqlite if url.is_sqlite else _from_postgres)(url, (app, environment))
+        runs, snapshots, paused = (_from_sqlite if url.is_sqlite else _from_postgres)(url, (app, environment))
     except sqlite3.Error as error:
         if "no such table" in str(error):
             return Glance()
@@ -75,6 +79,7 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
     return Glance(
         tuple(_run(*row) for row in runs),
         tuple(_snapshot(*row) for row in snapshots),
+        dict(paused),
     )
 
 
@@ -91,21 +96,27 @@ def _snapshot(  # the order of _SNAPSHOTS
     return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety))
 
 
-def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
+def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
     with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
         runs, snapshots = (connection.execute(query.format("?"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
-        return runs, snapshots
+        paused: Sequence[Any] = ()
+        with contextlib.suppress(sqlite3.OperationalError):  # a state from before there was a daemon
+            paused = connection.execute(_PAUSED.format("?"), key).fetchall()
+        return runs, snapshots, paused
 
 
-def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any]]:
+def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
     import psycopg
 
     try:
         with psycopg.connect(url.text, connect_timeout=5) as connection:
             runs, snapshots = (connection.execute(query.format("%s"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
-        return runs, snapshots
+            paused: Sequence[Any] = ()
+            if connection.execute("select to_regclass('schedules') is not null").fetchone() == (True,):
+                paused = connection.execute(_PAUSED.format("%s"), key).fetchall()
+        return runs, snapshots, paused
     except psycopg.errors.UndefinedTable:
-        return (), ()
+        return (), (), ()
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[0]
         raise RefusedError(f"the state cannot be read: {said}", hint="Check the database of `state`") from None

@@ -97,7 +97,8 @@ def choose(
 ) -> Snapshot:
     """Pick the snapshot to restore: by id, the newest before a time, or the newest.
 
-    Safety and damaged snapshots are taken only by id.
+    Safety and damaged snapshots are taken only by id. One counts as made before a time when it had ended by then:
+    whatever it holds was read before.
 
     Raises:
         UsageError: none fits.
@@ -112,7 +113,7 @@ def choose(
             for one in found
             if not one.manifest.safety
             and one.level is not Level.DAMAGED
-            and (before is None or one.at <= before)
+            and (before is None or one.manifest.ended <= before)
             and (backup is None or one.manifest.backup == backup)
         ]
     if not fits:

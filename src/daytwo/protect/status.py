@@ -23,6 +23,12 @@ class Health(StrEnum):
     FAILED = "failed"
     PARTIAL = "partial"
     OVERDUE = "overdue"
+    PAUSED = "paused"
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody has to do anything: also when somebody chose that nothing happens."""
+        return self in (Health.OK, Health.RUNNING, Health.PAUSED)
 
 
 class Scheduled(Protocol):
@@ -44,7 +50,7 @@ class BackupStatus:
         last: its newest snapshot, or None.
         repositories: where that is, with its trust.
         run: its newest run, or None.
-        due: when it is due next, or None without a schedule.
+        due: when it is due next, or None without a schedule or while it is paused.
     """
 
     name: str
@@ -73,8 +79,16 @@ def _one(name: str, at: Cron | None, zone: str, seen: Glance, now: datetime) -> 
     runs = [one for one in seen.runs if one.kind == "backup" and one.subject == name and one.outcome != "skipped"]
     last, run = (mine[0] if mine else None), (runs[0] if runs else None)
     health, why = _health(at, zone, last, runs, now)
+    paused = name in seen.paused
+    if paused and health in (Health.OK, Health.OVERDUE, Health.NEVER):
+        health, why = (
+            Health.PAUSED,
+            f"{seen.paused[name]} paused its schedule; `daytwo schedule resume {name}` ends that",
+        )
     places = tuple((one.repository, one.level) for one in mine if last is not None and one.id == last.id)
-    return BackupStatus(name, health, why, last, places, run, schedule.next(at, zone, now) if at else None)
+    return BackupStatus(
+        name, health, why, last, places, run, schedule.next(at, zone, now) if at and not paused else None
+    )
 
 
 def _health(

@@ -53,6 +53,7 @@ class Workbench:
     on_progress: Callable[[Progress], None] = lambda progress: None
     identities: Callable[[], tuple[str, ...]] = lambda: ()
     runs_now: dict[str, Run] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> Runs:
@@ -117,6 +118,8 @@ class Workbench:
         with TemporaryDirectory(prefix=f"{run_id}-", dir=base) as work:
             run = Run(run_id, Path(work), on_progress=self.on_progress, timeout=timeout)
             self.runs_now[run_id] = run
+            if self.stopped:
+                run.cancel(self.stopped[0])
             try:
                 yield run
             finally:
@@ -152,6 +155,7 @@ class Workbench:
             self.locks.release(name, run_id)
 
     def cancel(self, reason: str) -> None:
-        """Stop every run of this process."""
+        """Stop every run of this process, and those that it would still begin."""
+        self.stopped.append(reason)
         for run in list(self.runs_now.values()):
             run.cancel(reason)

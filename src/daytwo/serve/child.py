@@ -45,7 +45,7 @@ class Job(BaseModel):
     actor: str = ""
     via: str = ""
     keys: tuple[str, ...] = Field(default=(), repr=False)
-    wait: float = 6 * 3600.0
+    wait: float = 600.0
 
 
 class Child:

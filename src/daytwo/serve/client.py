@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from daytwo.core.errors import DaytwoError, UnreachableError, error_class
+from daytwo.core.errors import DaytwoError, RefusedError, UnreachableError, error_class
 
 SOCKET = "daytwo.sock"
 _PATIENCE = 60.0
@@ -46,9 +46,9 @@ class Client:
 
     def there(self) -> bool:
         """Whether a daemon answers."""
-        if not self._path.is_socket():
-            return False
         try:
+            if not self._path.is_socket():
+                return False
             self.call("GET", "/api/monitoring/health/live")
         except (DaytwoError, OSError):
             return False
@@ -90,6 +90,11 @@ class Client:
             given = {**headers, **({"Content-Type": "application/json"} if data else {})}
             connection.request(method, path, data, given)
             yield connection.getresponse()
+        except PermissionError:
+            raise RefusedError(
+                "you may not use the daemon of this app", where=str(self._path),
+                hint="Run it as its user or as root, or have `serve: local:` give you a role",
+            ) from None  # fmt: skip
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
                 f"the daemon does not answer: {error}", where=str(self._path), hint="Is it running? `daytwo serve`"

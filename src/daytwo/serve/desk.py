@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Any
 
 from daytwo.access.roles import Principal
-from daytwo.core.errors import ConflictError, DaytwoError, NotFoundError, UnreachableError, error_class
+from daytwo.core.errors import BusyError, ConflictError, DaytwoError, NotFoundError, UnreachableError, error_class
 from daytwo.ledger.audit import Audit
 from daytwo.ledger.queue import Entry, Queue
 from daytwo.ledger.runs import Outcome, RunRow, Runs
@@ -59,7 +59,14 @@ class Desk:
         self._clock = clock
 
     async def order(
-        self, who: Principal, kind: str, subject: str, request: str, keys: tuple[str, ...] = (), run: str | None = None
+        self,
+        who: Principal,
+        kind: str,
+        subject: str,
+        request: str,
+        keys: tuple[str, ...] = (),
+        run: str | None = None,
+        wait: float | None = None,
     ) -> str:
         """Take an order. Once this returns, it is committed and will be carried out.
 
@@ -70,12 +77,13 @@ class Desk:
             request: what exactly, as JSON.
             keys: recovery keys; kept in memory only.
             run: the run's id, to order the same thing only once.
+            wait: seconds to wait for other runs of the app; hours when absent.
 
         Returns:
             The run's id.
 
         Raises:
-            ConflictError: a run about the same is waiting or at work.
+            BusyError: a run about the same is waiting or at work.
         """
         entry = Entry(run or token_hex(8), kind, subject, request, who.name, who.via.value)
 
@@ -83,7 +91,7 @@ class Desk:
             if open := self.queue.open(connection, kind, subject):
                 if open == entry.id:
                     return
-                raise ConflictError(f"{kind} {subject} is on its way already: run {open}", hint="Wait for its end")
+                raise BusyError(f"{kind} {subject} is on its way already: run {open}", hint="Wait for its end")
             if self.queue.add(connection, entry, self._clock()):
                 detail = {"run": entry.id}
                 self._audit.append(
@@ -91,7 +99,7 @@ class Desk:
                     detail=detail,
                 )  # fmt: skip
 
-        self.workers.lend(entry.id, keys)
+        self.workers.lend(entry.id, keys, wait)
         await asyncio.wrap_future(self._writer.submit(take))
         self.workers.wake()
         return entry.id

@@ -9,7 +9,7 @@ from daytwo.config.document import read_text
 from daytwo.core.errors import ConfigError, DaytwoError
 
 _FIXED = ("app", "environment", "state")
-_AT_START = ("listen", "tls", "public", "trusted_proxies", "log")
+_AT_START = ("listen", "tls", "public", "trusted_proxies", "local", "log")
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +26,7 @@ class Site:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.text = read_text(path)
-        self.config = parsed(self.text, path)
+        self.config = self._begun = parsed(self.text, path)
         self.refused = ""
         """Why the last reload was refused; empty when it was not."""
         self._listeners: list[Callable[[], None]] = []
@@ -53,7 +53,7 @@ class Site:
             _log.error("the configuration was not reloaded, the one before stays: %s", error)
             raise
         later = [
-            f"serve.{name}" for name in _AT_START if getattr(config.serve, name) != getattr(self.config.serve, name)
+            f"serve.{name}" for name in _AT_START if getattr(config.serve, name) != getattr(self._begun.serve, name)
         ]
         self.text, self.config, self.refused = text, config, ""
         _log.info("the configuration was reloaded (%s)", config.fingerprint[:12])

@@ -22,6 +22,8 @@ _MOST = 2
 _ROUND = 5.0
 _KEEP_PROGRESS = 2.0
 """Seconds between two writes of how far a run is."""
+WAIT = 6 * 3600.0
+"""Seconds that a run waits for others of its app, unless whoever ordered it is less patient."""
 _LAST_WORD = 5.0
 """Seconds that a child asked to stop has less than the daemon itself."""
 
@@ -67,6 +69,7 @@ class Workers(Part):
         self._children: dict[str, Child] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._waits: dict[str, float] = {}
         self._written: dict[str, float] = {}
         self._look_for_orphans = True
 
@@ -75,10 +78,12 @@ class Workers(Part):
         """The ids of the runs at work here."""
         return tuple(self._children)
 
-    def lend(self, run: str, keys: tuple[str, ...]) -> None:
-        """Keep recovery keys for a run, in memory only, until it has begun."""
+    def lend(self, run: str, keys: tuple[str, ...], wait: float | None) -> None:
+        """Keep what a run is lent until it begins, in memory only: recovery keys, and the caller's patience."""
         if keys:
             self._keys[run] = keys
+        if wait is not None:
+            self._waits[run] = wait
 
     async def work(self) -> None:
         """Begin what waits, as soon as there is room."""
@@ -101,7 +106,7 @@ class Workers(Part):
     def _begin(self, row: RunRow) -> None:
         job = Job(
             path=str(self._site.path), text=self._site.text, run=row.id, order=row.request, actor=row.actor,
-            via=row.via, keys=self._keys.pop(row.id, ()),
+            via=row.via, keys=self._keys.pop(row.id, ()), wait=self._waits.pop(row.id, WAIT),
         )  # fmt: skip
         child = Child(self._program, job, self._heard)
         self._children[row.id] = child

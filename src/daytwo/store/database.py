@@ -76,9 +76,14 @@ def _prepare_file(url: StateUrl) -> None:
         with contextlib.closing(sqlite3.connect(url.file, timeout=30)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     except (OSError, sqlite3.Error) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
+        said = str(error.strerror if isinstance(error, OSError) else error)
+        damaged = "not a database" in said or "malformed" in said
         raise RefusedError(
-            f"the state {url.file} cannot be used: {said}", hint="Check the folder's rights and the disk"
+            f"the state {url.file} cannot be used: {said}",
+            hint="Move it, its -wal and its -shm aside, and daytwo begins a new one; the newest copy of the old one is "
+            "in the last snapshot that the daemon made, as daytwo-state.sqlite"
+            if damaged
+            else "Check the folder's rights and the disk",
         ) from None
 
 

@@ -25,8 +25,9 @@ def create(house: House) -> FastAPI:
         version=version("daytwo"),
         description=_ABOUT,
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url=None,  # its page runs scripts from elsewhere; ours is in `routes.entrance`
         redoc_url=None,
+        redirect_slashes=False,  # whoever follows no redirect would believe that its report was taken
         generate_unique_id_function=_operation,
     )
     app.state.house = house

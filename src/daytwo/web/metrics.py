@@ -8,7 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from daytwo.ledger.glance import glance
-from daytwo.protect.status import Health, assess
+from daytwo.protect.status import assess
 from daytwo.store.url import StateUrl
 from daytwo.web.house import Here, House
 
@@ -51,7 +51,7 @@ class _Figures(Collector):
         seen = glance(StateUrl.of(config), *own)
         for one in assess(config.backups, config.timezone, seen, self._house.clock()):
             labels = (*own, one.name)
-            good.add_metric(labels, float(one.health in (Health.OK, Health.RUNNING)))
+            good.add_metric(labels, float(one.health.well))
             if one.last:
                 at.add_metric(labels, one.last.at.timestamp())
                 size.add_metric(labels, one.last.size)

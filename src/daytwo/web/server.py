@@ -72,8 +72,8 @@ class Web(Part):
             "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 3, "loop": "asyncio",
         }  # fmt: skip
         tls = context(settings, base)
-        self.local = _unix(folder / SOCKET, world=bool(settings.local))
         self.public = _tcp(settings.listen)
+        self.local = _unix(folder / SOCKET, world=bool(settings.local))
         self._path = folder / SOCKET
         self._servers = [(_Server(uvicorn.Config(app, **options)), self.local)]
         config = uvicorn.Config(app, **options)
@@ -93,7 +93,8 @@ class Web(Part):
         tasks = [asyncio.create_task(server.serve(sockets=[where])) for server, where in self._servers]
         try:
             while not self.stopping.is_set():
-                self.beat()
+                gone = "" if self._path.is_socket() else f"{self._path} is gone: start the daemon again"
+                self.beat(gone)
                 await self.sleep(_ROUND)
                 for task in tasks:
                     if task.done():
@@ -167,6 +168,7 @@ def _tcp(listen: str) -> socket.socket:
 def _unix(path: Path, *, world: bool) -> socket.socket:
     """A socket file; it is there from the moment it can be used. The kernel takes 107 bytes of path, so a short way."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.chmod(0o711 if world else 0o700)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

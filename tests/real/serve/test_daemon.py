@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -164,7 +165,7 @@ def test_the_same_twice_does_not_pile_up_and_one_can_be_stopped(held: Place) -> 
     held.start()
     taken = held.client.call("POST", "/api/schedules/nightly/run")
     until((held.folder / "begun").exists, "the backup is at work")
-    assert "on its way already" in held.run("backup", code=5).stderr
+    assert "on its way already" in held.run("backup", code=75).stderr
     held.run("runs", "cancel", taken["run"])
     until(lambda: held.outcomes() == ["cancelled"], "it is stopped")
     assert held.archives() == []
@@ -238,3 +239,42 @@ def test_oversized_and_malformed(shop: Place) -> None:
         assert web.post("/api/session", content=drip()).status_code == 413
     assert web.get("/api/../../etc/passwd").status_code in (401, 404)
     assert web.get("/").status_code < 500
+
+
+def test_a_pause_is_told_wherever_one_looks(shop: Place) -> None:
+    shop.start()
+    shop.run("backup")
+    shop.run("schedule", "pause", "nightly")
+    [backup] = shop.client.call("GET", "/api/monitoring/health/detailed")["backups"]
+    assert (backup["health"], backup["due"]) == ("paused", None)
+    assert "paused its schedule" in shop.run("status").stdout
+    shop.run("schedule", "resume", "nightly")
+    assert "paused" not in shop.run("status").stdout
+
+
+def test_a_run_that_is_stopped_before_it_has_begun(held: Place) -> None:
+    """The request may come while its process is still starting."""
+    held.start()
+    taken = held.client.call("POST", "/api/schedules/nightly/run")
+    until(lambda: held.client.call("GET", "/api/monitoring/health/detailed")["runs"], "its process is there")
+    held.client.call("POST", f"/api/runs/{taken['run']}/cancel")
+    (held.folder / "go").touch()
+    until(lambda: held.outcomes() == ["cancelled"], "it is stopped")
+    assert held.archives() == []
+
+
+def test_before_a_time_means_that_everything_in_it_was_read_before(held: Place) -> None:
+    """A snapshot that was begun before a deletion and dumped after it must not be taken for one from before."""
+    (held.folder / "go").touch()
+    held.run("backup")
+    (held.folder / "go").unlink()
+    (held.folder / "begun").unlink()
+    command = subprocess.Popen([sys.executable, "-c", PROGRAM, "backup", "--config", str(held.config)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    until((held.folder / "begun").exists, "the second one has begun")
+    moment = datetime.now(UTC).isoformat()
+    (held.folder / "go").touch()
+    assert command.wait(60) == 0
+    found = held.json("restore", "--before", moment, "--dry-run")
+    first = min(held.json("snapshots"), key=lambda one: str(one["at"]))
+    assert found["plan"]["snapshot"] == first["id"]

@@ -27,6 +27,24 @@ _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 _CALLED = {"Edg": "Edge", "OPR": "Opera", "Mac OS X": "macOS"}
 
 
+@area.get("/", None, include_in_schema=False)
+def front() -> Response:
+    """The address that `daytwo serve` prints leads to one's own page."""
+    return RedirectResponse(HOME, 303)
+
+
+@area.get("/api/docs", None, include_in_schema=False)
+def api_page(request: Request) -> Response:
+    """The API's routes for people; no script, and nothing from elsewhere."""
+    areas: dict[str, list[dict[str, str]]] = {}
+    for path, methods in request.app.openapi()["paths"].items():
+        for method, one in methods.items():
+            what = one.get("description", one.get("summary", "")).split("\n")[0]
+            entry = {"method": method.upper(), "path": path, "role": one.get("x-role", ""), "what": what}
+            areas.setdefault(one["tags"][0], []).append(entry)
+    return page(request, "api", areas=areas.items())
+
+
 @area.get("/login", None, include_in_schema=False)
 async def login_page(request: Request, next: str = "") -> Response:
     """The form to log in with; who is logged in already goes on."""

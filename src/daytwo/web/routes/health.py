@@ -12,7 +12,7 @@ from daytwo.access.roles import Role
 from daytwo.core.errors import DaytwoError
 from daytwo.core.units import Size
 from daytwo.ledger.glance import glance
-from daytwo.protect.status import Health, assess
+from daytwo.protect.status import assess
 from daytwo.store.url import StateUrl
 from daytwo.web import metrics
 from daytwo.web.envelope import Data
@@ -114,7 +114,7 @@ def detailed(house: Here) -> Data[Detailed]:
         for one in assess(config.backups, config.timezone, seen, house.clock()):
             last = one.last.at if one.last else None
             backups.append(BackupState(name=one.name, health=one.health, why=one.why, last=last, due=one.due))
-            if one.health not in (Health.OK, Health.RUNNING):
+            if not one.health.well:
                 bad.append(f"backup {one.name} is {one.health}: {one.why}")
     except DaytwoError as error:
         bad.append(str(error))

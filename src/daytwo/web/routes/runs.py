@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Query
+from fastapi import Depends, Header, Path, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -22,9 +23,24 @@ area = Area("runs", "/api")
 _BUSY: dict[int | str, dict[str, Any]] = {409: {"model": Failure, "description": "The same is on its way already."}}
 
 RunId = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9-]+$", description="the run's id")]
-Fingerprint = Annotated[
-    str | None, Header(alias="X-Config-Fingerprint", description="the configuration that the caller means")
-]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command says beside its order."""
+
+    fingerprint: Annotated[
+        str | None, Header(alias="X-Config-Fingerprint", description="the configuration that the caller means")
+    ] = None
+    wait: Annotated[
+        float | None,
+        Header(
+            alias="X-Wait", ge=0, le=86400, description="seconds to wait for other runs of the app; hours when absent"
+        ),
+    ] = None
+
+
+Beside = Annotated[Asked, Depends()]
 Keys = Annotated[
     list[str],
     Field(
@@ -88,26 +104,24 @@ class VerifyRequest(VerifyOrder):
         return VerifyOrder(**self.model_dump(exclude={"keys"}))
 
 
-async def _take(
-    house: House, who: Principal, order: Order, fingerprint: str | None, keys: tuple[str, ...] = ()
-) -> Data[Ordered]:
+async def _take(house: House, who: Principal, order: Order, asked: Asked, keys: tuple[str, ...] = ()) -> Data[Ordered]:
     config = house.current()
-    if fingerprint and fingerprint != config.fingerprint:
+    if asked.fingerprint and asked.fingerprint != config.fingerprint:
         raise ConflictError(
             "the daemon works with another configuration than the caller", hint="Run `daytwo reload`, then try again"
         )
-    run = await house.desk.order(who, order.kind, order.subject, order.model_dump_json(), keys)
+    run = await house.desk.order(who, order.kind, order.subject, order.model_dump_json(), keys, wait=asked.wait)
     return Data(data=Ordered(run=run, events=f"/api/runs/{run}/events"))
 
 
 @area.post("/backups", Role.OPERATOR, status_code=202, responses=_BUSY)
-async def backup(order: BackupOrder, house: Here, who: Who, fingerprint: Fingerprint = None) -> Data[Ordered]:
+async def backup(order: BackupOrder, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Make a snapshot."""
     config = house.current()
     _known("backup", (order.backup,), config.backups)
     _known("service", order.only, config.services)
     _known("repository", order.to, config.repositories)
-    return await _take(house, who, order, fingerprint)
+    return await _take(house, who, order, asked)
 
 
 def _known(noun: str, names: Iterable[str], there: Mapping[str, object]) -> None:
@@ -117,13 +131,13 @@ def _known(noun: str, names: Iterable[str], there: Mapping[str, object]) -> None
 
 
 @area.post("/restores", Role.ADMIN, status_code=202, responses=_BUSY)
-async def restore(request: RestoreRequest, house: Here, who: Who, fingerprint: Fingerprint = None) -> Data[Ordered]:
+async def restore(request: RestoreRequest, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Bring a snapshot back."""
     config = house.current()
     name = f"{config.app}/{config.environment}"
     if not request.into and request.confirm != name:
         raise UsageError("this replaces live data and needs a confirmation", hint=f"Give `confirm`: {name}")
-    return await _take(house, who, request.order, fingerprint, tuple(request.keys))
+    return await _take(house, who, request.order, asked, tuple(request.keys))
 
 
 @area.post("/restores/plan", Role.OPERATOR)
@@ -134,15 +148,15 @@ async def restore_plan(order: RestoreOrder, house: Here, who: Who) -> Data[dict[
 
 
 @area.post("/verifications", Role.OPERATOR, status_code=202, responses=_BUSY)
-async def verify(request: VerifyRequest, house: Here, who: Who, fingerprint: Fingerprint = None) -> Data[Ordered]:
+async def verify(request: VerifyRequest, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Read snapshots again."""
-    return await _take(house, who, request.order, fingerprint, tuple(request.keys))
+    return await _take(house, who, request.order, asked, tuple(request.keys))
 
 
 @area.post("/prunes", Role.ADMIN, status_code=202, responses=_BUSY)
-async def prune(order: PruneOrder, house: Here, who: Who, fingerprint: Fingerprint = None) -> Data[Ordered]:
+async def prune(order: PruneOrder, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Remove snapshots that no rule keeps."""
-    return await _take(house, who, order, fingerprint)
+    return await _take(house, who, order, asked)
 
 
 @area.post("/prunes/plan", Role.OPERATOR)
