@@ -35,7 +35,7 @@ lint: venv ## Check style, types, the layers and the dependencies
 	$(BIN)/deptry src
 
 test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be skipped for a missing part
-	$(BIN)/pytest -n auto --dist worksteal --reruns 2 tests
+	$(BIN)/pytest -n auto --dist worksteal tests
 
 test-fast: venv ## Only the tests that need no real servers
 	$(BIN)/pytest -n auto --dist worksteal -m "not real" tests

@@ -1,6 +1,7 @@
 """What goes wrong with a real restic repository, and what daytwo makes of it."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -97,13 +98,18 @@ def holding(case: ResticCase) -> Iterator[subprocess.Popen[bytes]]:
     try:
         other.stdin.write(b"something")
         other.stdin.flush()
-        wait_for(case.lock_files)
+        wait_for(lambda: any(is_whole(lock) for lock in case.lock_files()))
         yield other
     finally:
         other.kill()
         other.wait(30)
         with contextlib.suppress(OSError):
             other.stdin.close()
+
+
+def is_whole(lock: Path) -> bool:
+    """Whether a lock is written to its end: restic names its files after their content."""
+    return hashlib.sha256(lock.read_bytes()).hexdigest() == lock.name
 
 
 def wait_for(condition: Callable[[], object]) -> None:
