@@ -11,7 +11,7 @@ from daytwo.access.door import Door
 from daytwo.app import utc_now
 from daytwo.config import Config, PingTarget
 from daytwo.core.errors import SecretError
-from daytwo.core.owner import Owner, hold, is_dead_for_sure
+from daytwo.core.owner import Owner, hold, is_named_dead
 from daytwo.ledger.audit import Audit
 from daytwo.ledger.heartbeats import Book, Watches
 from daytwo.ledger.locks import Locks
@@ -88,14 +88,16 @@ def built(
     with contextlib.ExitStack() as stack:
         stack.callback(database.close)
         stack.enter_context(hold(folder / "owners", owner))
-        locks = Locks(database, lambda text: _is_dead(text, folder))
+        locks = Locks(database, lambda text: is_named_dead(text, folder / "owners"))
         for role in dict.fromkeys(roles):
             stack.enter_context(only_one(locks, site, owner, clock, role.value))
         writer = stack.enter_context(Writer(database))
         own = (config.app, config.environment)
         audit, runs, queue = Audit(database, *own, clock), Runs(database, *own), Queue(database, *own)
         schedules, pulse, hub = Schedules(database, *own), Pulse(), Hub()
-        workers = Workers(pulse, site, program, queue, runs, writer, hub, lambda text: _is_dead(text, folder), clock)
+        workers = Workers(
+            pulse, site, program, queue, runs, writer, hub, lambda text: is_named_dead(text, folder / "owners"), clock
+        )
         parts: list[Part] = [Heart(pulse, lambda: float(site.config.serve.ping_every), lambda: _ping(site.config))]
         if DaemonRole.WORK in roles:
             parts += [Scheduler(pulse, site, schedules, queue, audit, writer, workers.wake, clock), workers]
@@ -124,13 +126,6 @@ def built(
             address = config.serve.url or f"{'https' if config.serve.tls else 'http'}://{web.address}"
             link = door.first_link(address) or ""
         yield Built(Daemon(site, parts), address, link)
-
-
-def _is_dead(owner: str, folder: Path) -> bool:
-    try:
-        return is_dead_for_sure(Owner.parse(owner), folder / "owners")
-    except ValueError:
-        return False
 
 
 def _ping(config: Config) -> str:

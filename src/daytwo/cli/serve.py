@@ -38,15 +38,14 @@ def run(
     has it read its configuration again.
     """
     from daytwo.cli.work import PROGRAM
-    from daytwo.config import find
+    from daytwo.config import find, glimpse
     from daytwo.daemon import built
     from daytwo.serve.log import configure
-    from daytwo.serve.site import Site
 
     path = (config or find()).absolute()
     if check:
         raise typer.Exit(_check(path))
-    form = log or Site(path).config.serve.log
+    form = log or glimpse(path).serve.log
     if form not in ("text", "json"):
         raise UsageError(f"--log {form} is not known", hint="There are text and json")
     chosen = _roles(roles)

@@ -109,6 +109,14 @@ def is_dead_for_sure(owner: Owner, folder: Path) -> bool:
     return not held
 
 
+def is_named_dead(text: str, folder: Path) -> bool:
+    """The same of an owner as it is written down; of what is none of ours nothing is known, so it is not dead."""
+    try:
+        return is_dead_for_sure(Owner.parse(text), folder)
+    except ValueError:
+        return False
+
+
 def dead_owners(folder: Path) -> list[Owner]:
     """Owners whose lock files lie in the folder and whom nobody embodies any more."""
     found = []

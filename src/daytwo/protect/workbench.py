@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from daytwo.config import Config
 from daytwo.core.errors import UsageError
-from daytwo.core.owner import Owner, is_dead_for_sure
+from daytwo.core.owner import Owner, is_named_dead
 from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
 from daytwo.core.service import AnyService, Component
@@ -79,10 +79,7 @@ class Workbench:
 
     def is_dead(self, owner: str) -> bool:
         """Whether an owner is proven dead."""
-        try:
-            return is_dead_for_sure(Owner.parse(owner), self.folder / "owners")
-        except ValueError:
-            return False  # not one of ours: nothing is known of it
+        return is_named_dead(owner, self.folder / "owners")
 
     def component(self, name: str) -> Component | None:
         """The component with this name, of the configuration as it is now."""

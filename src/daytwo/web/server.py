@@ -18,10 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from daytwo.config.serving import Serve
 from daytwo.core.errors import ConfigError, RefusedError
+from daytwo.serve.client import SOCKET
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 
-SOCKET = "daytwo.sock"
 _BACKLOG = 512
 _ROUND = 10.0
 _log = logging.getLogger(__name__)
