@@ -56,7 +56,11 @@ class Daytwo:
     def command(self, *argv: str) -> Command:
         """A daytwo command, as a person would type it."""
         program = Path(sys.executable).with_name("daytwo")
-        env = {"XDG_CACHE_HOME": str(self.cache), "RESTIC_CACHE_DIR": str(self.cache / "of-restic")}
+        env = {
+            "XDG_CACHE_HOME": str(self.cache),
+            "RESTIC_CACHE_DIR": str(self.cache / "of-restic"),
+            "PYTHONDONTWRITEBYTECODE": "",  # what is installed has its byte code, a source tree first has to make it
+        }
         return Command([program, *argv], env, self._app.folder)
 
     def backup(self, name: str) -> Command:

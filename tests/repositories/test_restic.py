@@ -215,3 +215,8 @@ def test_reading_back_takes_the_cheaper_way() -> None:
     assert by_pack([16 * mib] * 2, 10_000 * mib), "little is new"
     assert not by_pack([16 * mib] * 64, 1024 * mib), "all is new: one start of restic for each file costs more"
     assert by_pack([], 0)
+
+
+def test_a_manifest_that_names_trees_is_still_understood() -> None:
+    note = {"components": {"db.dump": {"restic": "a" * 64, "tree": "b" * 64, "path": "/db.dump", "folder": False}}}
+    assert layout.Location.model_validate(note).components["db.dump"].path == "/db.dump"

@@ -76,6 +76,8 @@ class Repository(ABC, Generic[R]):
     Settings: ClassVar[type[RepositorySettings]]
     reads_trees: ClassVar[bool] = False
     """Whether it reads a local folder by path rather than as a tar stream."""
+    tells_size: ClassVar[bool] = False
+    """Whether the location note of its snapshots says the bytes they take, as `size`."""
 
     def __init__(self, name: str, settings: R, place: Place) -> None:
         self.name = name
@@ -89,6 +91,14 @@ class Repository(ABC, Generic[R]):
         Raises:
             RepositoryError, MissingToolError, SecretError
         """
+
+    def ready(self, run: Run) -> None:
+        """Like `check`, before a backup for whose sake nothing is stopped: what `Writer.put` would find out, it may.
+
+        Raises:
+            RepositoryError, MissingToolError, SecretError
+        """
+        self.check(run)
 
     @abstractmethod
     def begin(self, snapshot_id: str, run: Run) -> Writer:

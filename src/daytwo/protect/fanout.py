@@ -74,6 +74,7 @@ def fan_out(
     run: Run,
     now: Callable[[], datetime],
     guard: Callable[[str, Iterator[bytes]], Iterator[bytes]] = lambda name, chunks: chunks,
+    opened: Callable[[Dump], None] = lambda dump: None,
 ) -> Fanned:
     """Dump a component once and hand it to every writer.
 
@@ -85,6 +86,7 @@ def fan_out(
         run: the backup's run.
         now: the clock, for the times in the record.
         guard: by repository, watches what is written there, and ends it when the disk would fill up.
+        opened: told when the dump has begun, before its first byte.
 
     Raises:
         DaytwoError: the source failed, or every repository did.
@@ -93,6 +95,7 @@ def fan_out(
     plain, stored = Meter(), Meter()
     name = f"{component.name}.age" if component.secret else component.name
     with component.dump(run) as dump:
+        opened(dump)
         by_path = tree_readers & writers.keys() if isinstance(dump, Tree) and not component.secret else frozenset()
         streamed = {key: writer for key, writer in writers.items() if key not in by_path}
         failed: dict[str, DaytwoError] = {}

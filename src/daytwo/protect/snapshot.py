@@ -3,14 +3,15 @@
 import platform
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from importlib.metadata import version
+from threading import Event
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
-from daytwo.core.errors import DaytwoError, RefusedError, RepositoryError
+from daytwo.core.errors import CancelledError, DaytwoError, RefusedError, RepositoryError
 from daytwo.core.manifest import ComponentRecord, Manifest, Snapshot
 from daytwo.core.repository import Writer
 from daytwo.core.run import Run
@@ -93,8 +94,11 @@ class SnapshotMaker:
         for name in self.plan.stores:
             repository = self.bench.repositories[name]
             try:
-                repository.check(self.run)
-                last = facts.latest_manifest(repository, self.plan.backup, self.run)
+                if self.plan.stop or self.settings.before:
+                    repository.check(self.run)
+                else:
+                    repository.ready(self.run)
+                last = facts.latest_manifest(repository, self.plan.backup, self.run) if repository.tells_size else None
                 space.guard(repository, last, self.settings.floor, [part.name for part in self.plan.components])
                 self.writers[name] = repository.begin(self.plan.snapshot, self.run)
             except DaytwoError as error:
@@ -113,24 +117,48 @@ class SnapshotMaker:
         return [one.container for one in self.paused if one.was == "running"]
 
     def dump(self) -> list[str]:
-        """Dump every component once into all repositories: databases first, side by side within each phase."""
-        readers = frozenset(name for name in self.writers if self.bench.repositories[name].reads_trees)
-        for phase in Phase:
-            names = [part.name for part in self.plan.components if part.phase is phase]
-            with ThreadPoolExecutor(max(1, min(self.settings.parallel, len(names))), "dump") as pool:
-                futures = [pool.submit(self._dump_one, name, readers) for name in names]
-                first = next((error for f in as_completed(futures) if (error := f.exception())), None)
-                if first is not None:
-                    self.run.cancel(f"another component failed: {first}")
-                    raise first
-            for fanned in (future.result() for future in futures):
-                self.records.append(fanned.record)
-                for name, error in fanned.failed.items():
-                    self._drop(name, error)
-            self._some_left()
+        """Dump every component once into all repositories, side by side, databases before files.
+
+        Files are read once every database dump is settled: what a row in it points to was written before that.
+        """
+        workers = max(1, min(self.settings.parallel, len(self.plan.components)))
+        with ThreadPoolExecutor(workers, "dump") as pool:
+            going: list[Future[Fanned]] = []
+            for phase in Phase:
+                going += self._begin_phase(pool, [part.name for part in self.plan.components if part.phase is phase])
+                if all(future.done() for future in going):
+                    self._gather(going)
+                    going = []
+            self._gather(going)
         return [record.name for record in self.records]
 
-    def _dump_one(self, name: str, readers: frozenset[str]) -> Fanned:
+    def _begin_phase(self, pool: ThreadPoolExecutor, names: list[str]) -> "list[Future[Fanned]]":
+        """Begin to dump these; they are settled when this returns, or have ended."""
+        readers = frozenset(name for name in self.writers if self.bench.repositories[name].reads_trees)
+        settled = [Event() for _ in names]
+        futures = [pool.submit(self._dump_one, *one, readers) for one in zip(names, settled, strict=True)]
+        for future, event in zip(futures, settled, strict=True):
+            future.add_done_callback(lambda _, event=event: event.set())  # type: ignore[misc]
+        for event in settled:
+            event.wait()
+        return futures
+
+    def _gather(self, futures: "list[Future[Fanned]]") -> None:
+        """Wait for dumps, and leave out the repositories that failed.
+
+        Raises:
+            DaytwoError: a source failed, which ended all dumps.
+        """
+        errors = [error for future in futures if (error := future.exception())]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, CancelledError)), errors[0])
+        for fanned in (future.result() for future in futures):
+            self.records.append(fanned.record)
+            for name, error in fanned.failed.items():
+                self._drop(name, error)
+        self._some_left()
+
+    def _dump_one(self, name: str, settled: Event, readers: frozenset[str]) -> Fanned:
         component = self.bench.component(name)
         assert component is not None
         self.run.report(name, "running")
@@ -143,10 +171,13 @@ class SnapshotMaker:
                 self.run,
                 self.bench.clock,
                 self._watched,
+                lambda dump: settled.set() if dump.settled else None,
             )
-        except DaytwoError as error:
+        except BaseException as error:
             self.run.report(name, "failed")
-            error.where = error.where or f"{component.service} ({name})"
+            if isinstance(error, DaytwoError):
+                error.where = error.where or f"{component.service} ({name})"
+            self.run.cancel(f"another component failed: {error}")
             raise
         size = fanned.record.plain.size if fanned.record.plain else 0
         self.run.report(name, "done", size)

@@ -368,7 +368,43 @@ def test_known_manifests_are_not_read_again(
 def test_a_backup_starts_restic_as_seldom_as_can_be(repository: ResticRepository, run: Run, starts: list[str]) -> None:
     repository.check(run)
     store(repository, run, {"a.sql": b"a", "b.sql": b"b"})
-    assert sorted(starts) == ["backup", "backup", "backup", "cat", "snapshots", "version"]
+    assert sorted(starts) == ["backup", "backup", "backup", "cat", "version"]
+    starts.clear()
+    repository.ready(run)
+    store(repository, run, {"a.sql": b"c", "b.sql": b"d"})
+    assert sorted(starts) == ["backup", "backup", "backup", "version"], "the repository is known"
+
+
+def test_snapshots_nobody_here_has_seen_are_asked_for(
+    case: ResticCase, repository: ResticRepository, run: Run, tmp_path: Path, starts: list[str]
+) -> None:
+    assert store(repository, run).sequence == 1
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"])
+    starts.clear()
+    assert store(opened(case), new_run(tmp_path)).sequence == 2
+    assert starts.count("snapshots") == 1
+    starts.clear()
+    assert store(opened(case), new_run(tmp_path)).sequence == 3
+    assert starts.count("snapshots") == 0
+
+
+def test_another_repository_in_its_place_or_a_lock_has_it_opened(
+    case: ResticCase, repository: ResticRepository, run: Run, starts: list[str]
+) -> None:
+    repository.ready(run)
+    store_folder, lock = case.folder / "store", case.folder / "store" / "locks" / ("0" * 64)
+    starts.clear()
+    lock.write_bytes(b"of someone")
+    with contextlib.suppress(DaytwoError):
+        repository.ready(run)
+    assert "cat" in starts
+    lock.unlink(missing_ok=True)
+    starts.clear()
+    repository.ready(run)
+    assert starts == ["version"]
+    (store_folder / "config").unlink()
+    with pytest.raises(RepositoryError, match="was here and is gone"):
+        repository.ready(run)
 
 
 def test_a_damaged_manifest_hides_no_other_snapshot(

@@ -34,6 +34,7 @@ class ArchiveRepository(Repository[ArchiveSettings]):
     kind: ClassVar[str] = "archive"
     summary: ClassVar[str] = "plain tar.gz or tar.zst files in a folder, an S3 bucket or on an SSH host"
     Settings: ClassVar[type[RepositorySettings]] = ArchiveSettings
+    tells_size = True
 
     @cached_property
     def storage(self) -> Storage:

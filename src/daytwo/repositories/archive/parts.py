@@ -21,6 +21,9 @@ from daytwo.repositories.archive.codec import Codec, squeeze
 from daytwo.repositories.archive.naming import Location, Member
 from daytwo.repositories.archive.tarhead import BLOCK, padding
 
+_AHEAD = 32 << 20
+"""Bytes that are written before the disk is set to work on them."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -95,7 +98,7 @@ def _member(
 
 
 def _write(path: Path, stream: Iterator[bytes], begin: int) -> Digest:
-    digest, size = hashlib.sha256(), 0
+    digest, size, begun = hashlib.sha256(), 0, 0
     with disk.errors(path.parent):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -105,6 +108,9 @@ def _write(path: Path, stream: Iterator[bytes], begin: int) -> Digest:
             with disk.errors(path.parent.parent, begin + size + len(block)):
                 disk.write_all(fd, block, begin + size)
             size += len(block)
+            if size - begun > _AHEAD:  # so that the disk is busy now, and the end does not wait for all of it
+                disk.start_writing(fd)
+                begun = size
     finally:
         os.close(fd)
     return Digest(sha256=digest.hexdigest(), size=size)

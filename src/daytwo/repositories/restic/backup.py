@@ -1,12 +1,14 @@
 """Hands one component to `restic backup`, as a stream or as a folder."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from daytwo.core.errors import RepositoryError, SourceError
+from daytwo.core.errors import CancelledError, RepositoryError, SourceError
 from daytwo.core.process import Process
 from daytwo.core.run import Run
 from daytwo.core.service import Tree
@@ -52,15 +54,67 @@ def take_stream(program: Program, run: Run, name: str, tags: tuple[str, ...], ch
         RepositoryError: restic did not take it.
         Whatever the chunks raise: restic was ended before its input was closed.
     """
-    path = f"/{file_name(name)}"
     first = next((chunk for chunk in chunks if chunk), None)
     if first is None:
-        return Taken("", path)
+        return Taken("", f"/{file_name(name)}")
+    return take_file(program, run, name, tags, _resumed(first, chunks))
+
+
+class Waiting:
+    """A restic that was started early and waits for the one small file it will store.
+
+    Its key derivation and its look at the index happen beside other work. Where the file never comes, it is ended
+    before its input is closed; and should this process die, restic refuses to store what is empty.
+
+    Args:
+        program: restic.
+        run: the run it belongs to.
+        name: the file's name.
+        tags: of its restic snapshot.
+    """
+
+    def __init__(self, program: Program, run: Run, name: str, tags: tuple[str, ...]) -> None:
+        self._data: Future[bytes] = Future()
+        self._taken: Future[Taken] = Future()
+        # Not a pool's thread: one that waits for what never comes must not keep the interpreter from ending.
+        threading.Thread(target=self._take, args=(program, run, name, tags), daemon=True).start()
+
+    def give(self, data: bytes) -> Taken:
+        """Hand over the file's content, and wait until it is stored.
+
+        Raises:
+            RepositoryError: restic did not take it.
+        """
+        self._data.set_result(data)
+        return self._taken.result()
+
+    def close(self) -> None:
+        """End it, and wait for its end. Harmless after `give`."""
+        if not self._data.done():
+            self._data.set_exception(CancelledError("stopped: there is nothing to store"))
+        self._taken.exception()
+
+    def _take(self, program: Program, run: Run, name: str, tags: tuple[str, ...]) -> None:
+        try:
+            self._taken.set_result(take_file(program, run, name, tags, self._chunks()))
+        except BaseException as error:
+            self._taken.set_exception(error)
+
+    def _chunks(self) -> Iterator[bytes]:
+        yield self._data.result()
+
+
+def take_file(program: Program, run: Run, name: str, tags: tuple[str, ...], chunks: Iterator[bytes]) -> Taken:
+    """Store chunks as one file; restic is started before the first of them is there.
+
+    Raises:
+        As `take_stream`; RepositoryError when there are no bytes.
+    """
     arguments = ("--stdin", f"--stdin-filename={file_name(name)}")
-    with program.running(run, _backup(program, tags), arguments, stdin=_resumed(first, chunks)) as process:
+    with program.running(run, _backup(program, tags), arguments, stdin=chunks) as process:
         summary = _summary(process, lambda status: None)
         program.judge(process)
-    return _taken(program, summary, path, folder=False)
+    return _taken(program, summary, f"/{file_name(name)}", folder=False)
 
 
 def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,5 +1,9 @@
 """First contact with a repository: is restic there, does the password fit, is the repository there or to be made?"""
 
+import contextlib
+import hashlib
+from pathlib import Path
+
 from daytwo.core.errors import BusyError, DaytwoError, MissingToolError, RepositoryError
 from daytwo.core.run import Run
 from daytwo.repositories.restic import messages
@@ -8,6 +12,7 @@ from daytwo.repositories.restic.locks import break_stale
 from daytwo.repositories.restic.memory import Memory
 from daytwo.repositories.restic.messages import Config
 from daytwo.repositories.restic.program import FLOOR, Program
+from daytwo.repositories.restic.settings import local_folder
 
 ANSWER_SECONDS = 90.0
 """How long a back end may take to answer the first question; restic itself would try for 15 minutes."""
@@ -22,7 +27,7 @@ def establish(program: Program, memory: Memory, run: Run) -> None:
         BusyError: another process holds it for itself.
         RepositoryError: it cannot be reached or written, or was there once and is not there now.
     """
-    _check_version(program, run)
+    check_version(program, run)
     try:
         config = _config(program, run)
     except NoRepositoryError as error:
@@ -37,9 +42,36 @@ def establish(program: Program, memory: Memory, run: Run) -> None:
     if memory.repository_id and memory.repository_id != config.id:
         run.warn(f"{program.where} is another repository than at the last time: earlier snapshots are not in it")
     memory.repository_id = config.id
+    if (folder := local_folder(program.settings, program.place)) is not None:
+        with contextlib.suppress(OSError):
+            memory.config = _fingerprint(folder)
 
 
-def _check_version(program: Program, run: Run) -> None:
+def known(program: Program, memory: Memory) -> bool:
+    """Whether a local repository is the one that was opened last time, and nobody's lock is in it.
+
+    Then the first restic that stores something finds out the rest, and a start of restic is spared.
+    """
+    folder = local_folder(program.settings, program.place)
+    if folder is None or program.settings.compression != "auto" or not memory.config or memory.debts():
+        return False
+    try:
+        return _fingerprint(folder) == memory.config and not any((folder / "locks").iterdir())
+    except OSError:
+        return False
+
+
+def _fingerprint(folder: Path) -> str:
+    """The SHA-256 of the configuration file: encrypted, so every repository has another one."""
+    return hashlib.sha256((folder / "config").read_bytes()).hexdigest()
+
+
+def check_version(program: Program, run: Run) -> None:
+    """Find out whether restic is there and new enough; this start derives no key.
+
+    Raises:
+        MissingToolError: it is not there or too old.
+    """
     said = program.capture(run, "version").text
     version = messages.version(said)
     if version < FLOOR:

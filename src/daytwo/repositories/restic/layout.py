@@ -27,7 +27,7 @@ class Stored(BaseModel):
 
     Args:
         restic: the id of the restic snapshot; empty for a component of no bytes, which restic cannot store.
-        tree: the id of its tree, which changes when any byte does.
+        tree: the id of its tree in manifests of earlier versions; no longer asked for.
         path: the path inside it.
         folder: whether that is a folder that was read by path, not a stream.
     """
@@ -98,14 +98,14 @@ def component_tags(place: Place, snapshot_id: str, run_id: str, component: str) 
     )
 
 
-def manifest_tags(place: Place, manifest: Manifest) -> tuple[str, ...]:
+def manifest_tags(place: Place, snapshot_id: str, run_id: str, sequence: int) -> tuple[str, ...]:
     """The tags of a manifest."""
     return (
         *app_tags(place),
         MANIFEST,
-        f"run:{quoted(manifest.run)}",
-        f"snapshot:{quoted(manifest.id)}",
-        f"seq:{manifest.sequence}",
+        f"run:{quoted(run_id)}",
+        f"snapshot:{quoted(snapshot_id)}",
+        f"seq:{sequence}",
     )
 
 

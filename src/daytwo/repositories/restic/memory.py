@@ -12,11 +12,25 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from daytwo.core.manifest import Manifest
 from daytwo.core.service import Place
 from daytwo.repositories.restic.settings import ResticSettings, location
+
+
+class Seen(BaseModel):
+    """What is known of a repository's restic snapshots without asking restic again.
+
+    Args:
+        ids: those that were looked at, of all apps.
+        sequence: the highest sequence of this app's manifests that were ever among them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    ids: frozenset[str] = frozenset()
+    sequence: int = 0
 
 
 class Memory:
@@ -62,6 +76,28 @@ class Memory:
     def repository_id(self, value: str) -> None:
         if value != self.repository_id:
             _write(self.folder / "id", value.encode())
+
+    @property
+    def config(self) -> str:
+        """The SHA-256 of the repository's configuration file when it was last opened here; empty where unknown."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "config").read_text(encoding="ascii").strip()
+        return ""
+
+    @config.setter
+    def config(self, value: str) -> None:
+        if value != self.config:
+            _write(self.folder / "config", value.encode())
+
+    def seen(self) -> Seen:
+        """The restic snapshots that were looked at, and the highest sequence of this app's among them."""
+        with contextlib.suppress(OSError, ValidationError):
+            return Seen.model_validate_json((self._app / "seen").read_bytes())
+        return Seen()
+
+    def saw(self, seen: Seen) -> None:
+        """Remember which restic snapshots were looked at."""
+        _write(self._app / "seen", seen.model_dump_json().encode())
 
     def debts(self) -> list[str]:
         """Runs whose unfinished pieces should be gone and could not be removed yet."""

@@ -40,6 +40,19 @@ class Whole:
     read: Callable[[], None]
 
 
+@dataclass(frozen=True)
+class Snapshots:
+    """The ids of a repository's restic snapshots.
+
+    Args:
+        before: those that were there when the writing began.
+        since: those that came to be, whoever made them.
+    """
+
+    before: frozenset[str]
+    since: frozenset[str]
+
+
 class ReadBack(ABC):
     """Knows what a repository held before, so that only what is new has to be read."""
 
@@ -47,9 +60,13 @@ class ReadBack(ABC):
     def note(self) -> None:
         """Look which files there are now: what was there once must stay."""
 
+    def snapshots(self) -> Snapshots | None:
+        """Which restic snapshots there were and are, or None where only restic can tell."""
+        return None
+
     @abstractmethod
-    def full_id(self, short: str) -> str:
-        """The whole id of a restic snapshot; restic up to 0.16 tells the first eight characters only.
+    def full_ids(self, shorts: Iterable[str]) -> dict[str, str]:
+        """The whole ids of restic snapshots by what restic said; up to 0.16 it tells the first eight characters only.
 
         Raises:
             IntegrityError: there is none, or more than one.
@@ -78,6 +95,7 @@ class LocalReadBack(ReadBack):
         self._run = run
         self._before = self._all()
         self._new: set[str] = set()
+        self._snapshots = self._ids()
 
     def note(self) -> None:
         """Look which files there are now."""
@@ -98,8 +116,13 @@ class LocalReadBack(ReadBack):
         self._new = set()
 
     def _all(self) -> set[str]:
-        try:
+        with self._readable():
             return set(_files(self._folder))
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RepositoryError(
                 f"{error.filename} cannot be read: {error.strerror}",
@@ -107,10 +130,17 @@ class LocalReadBack(ReadBack):
                 hint="Check its url and the rights on the folder",
             ) from None
 
-    def full_id(self, short: str) -> str:
-        """The whole id of a restic snapshot."""
-        names = [path.name for path in (self._folder / "snapshots").glob(f"{short}*")]
-        return _only(names, short, self._where)
+    def snapshots(self) -> Snapshots:
+        """The names in its folder."""
+        return Snapshots(self._snapshots, self._ids() - self._snapshots)
+
+    def _ids(self) -> frozenset[str]:
+        with self._readable():
+            return frozenset(name.rpartition("/")[2] for name in _below(self._folder / "snapshots", "snapshots"))
+
+    def full_ids(self, shorts: Iterable[str]) -> dict[str, str]:
+        """From the names of the files."""
+        return _completed(shorts, self._ids(), self._where)
 
     def _hash(self, name: str) -> None:
         path = self._folder / name
@@ -175,12 +205,12 @@ class RemoteReadBack(ReadBack):
                 list(pool.map(self._pack, sorted(packs)))
         self._before |= set(new)
 
-    def full_id(self, short: str) -> str:
-        """The whole id of a restic snapshot."""
-        if len(short) == _WHOLE_ID:
-            return short
-        found = listing(self._program, self._run, [short])
-        return _only([one.id for one in found], short, self._program.where)
+    def full_ids(self, shorts: Iterable[str]) -> dict[str, str]:
+        """By one list for all of them."""
+        wanted = list(shorts)
+        short = [one for one in wanted if len(one) < _WHOLE_ID]
+        found = [one.id for one in listing(self._program, self._run, short)] if short else []
+        return _completed(wanted, {*wanted, *found}, self._program.where)
 
     def _indexes(self) -> set[str]:
         return set(self._program.capture(self._run, "list", "index", "--no-lock").text.split())
@@ -199,10 +229,15 @@ class RemoteReadBack(ReadBack):
             raise IntegrityError(f"data/{id} does not hold what was written", where=self._program.where, hint=_HINT)
 
 
-def _only(names: list[str], short: str, where: str) -> str:
-    if len(names) != 1:
-        raise IntegrityError(f"there are {len(names)} restic snapshots {short}, not one", where=where, hint=_HINT)
-    return names[0]
+def _completed(shorts: Iterable[str], known: Iterable[str], where: str) -> dict[str, str]:
+    whole = [id for id in known if len(id) == _WHOLE_ID]
+    found = {}
+    for short in shorts:
+        fits = [id for id in whole if id.startswith(short)]
+        if len(fits) != 1:
+            raise IntegrityError(f"there are {len(fits)} restic snapshots {short}, not one", where=where, hint=_HINT)
+        found[short] = fits[0]
+    return found
 
 
 def by_pack(packs: Iterable[int], whole: int) -> bool:

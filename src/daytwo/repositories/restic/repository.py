@@ -17,7 +17,7 @@ from daytwo.core.service import Place
 from daytwo.core.target import LOCAL
 from daytwo.repositories.restic import layout
 from daytwo.repositories.restic.backup import take_stream
-from daytwo.repositories.restic.contact import establish
+from daytwo.repositories.restic.contact import check_version, establish, known
 from daytwo.repositories.restic.layout import MANIFEST, MANIFEST_FILE, MARK, MARK_FILE, Stored, location_of
 from daytwo.repositories.restic.locks import break_stale
 from daytwo.repositories.restic.memory import Memory
@@ -58,6 +58,14 @@ class ResticRepository(Repository[ResticSettings]):
         if self._memory.debts():
             for line in self.sweep((), run):
                 run.warn(f"{self._program.where}: {line}")
+
+    def ready(self, run: Run) -> None:
+        """As `check`, but a local repository that is as it was at the last time is not opened for that alone."""
+        self._program = Program(self.name, self.settings, self.place)
+        if known(self._program, self._memory):
+            check_version(self._program, run)
+        else:
+            self.check(run)
 
     def begin(self, snapshot_id: str, run: Run) -> Writer:
         """Start a snapshot."""

@@ -1,6 +1,7 @@
 """A snapshot on its way into a restic repository."""
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from daytwo.core.errors import DaytwoError, IntegrityError, RepositoryError
@@ -9,10 +10,10 @@ from daytwo.core.repository import Writer
 from daytwo.core.run import Run
 from daytwo.core.service import Dump, Tree
 from daytwo.repositories.restic import layout
-from daytwo.repositories.restic.backup import Taken, take_stream, take_tree
+from daytwo.repositories.restic.backup import Taken, Waiting, take_stream, take_tree
 from daytwo.repositories.restic.layout import Location, Stored
 from daytwo.repositories.restic.locks import break_stale
-from daytwo.repositories.restic.memory import Memory
+from daytwo.repositories.restic.memory import Memory, Seen
 from daytwo.repositories.restic.messages import Found
 from daytwo.repositories.restic.program import Program
 from daytwo.repositories.restic.readback import LocalReadBack, ReadBack, RemoteReadBack, Whole
@@ -44,6 +45,10 @@ class ResticWriter(Writer):
         self._taken: dict[str, Taken] = {}
         self._touched = False
         self._published = False
+        self._waiting: Waiting | None = None
+        self._sequence = 0
+        self._seen = memory.seen()
+        self._accounted: frozenset[str] = frozenset()
         folder = local_folder(program.settings, program.place)
         self._read_back: ReadBack = (
             RemoteReadBack(program, run) if folder is None else LocalReadBack(folder, program.where, run)
@@ -64,6 +69,9 @@ class ResticWriter(Writer):
         with self._lock:
             self._taken[component] = taken
             self._read_back.note()
+            there = self._read_back.snapshots()
+            if there and there.before <= self._seen.ids:
+                self._expect_manifest(self._seen.sequence + 1)
 
     def finish(self, manifest: Manifest) -> Manifest:
         """Read back what is new, and look that restic finds all of it.
@@ -71,28 +79,34 @@ class ResticWriter(Writer):
         Raises:
             IntegrityError: what was read is not what was written.
         """
+        try:
+            return self._finished(manifest)
+        except BaseException:
+            self._expect_nothing()
+            raise
+
+    def _finished(self, manifest: Manifest) -> Manifest:
         records = {record.stored_name: record for record in manifest.components}
         for name, record in records.items():
             self._same_size(name, record)
-        with ThreadPoolExecutor(2, "finish") as pool:
-            listing = pool.submit(self._listing, self._run)
-            reading = pool.submit(self._check_files, records)
-            found = listing.result()
+        located = self._located(records)
+        with ThreadPoolExecutor(1, "finish") as pool:
+            reading = pool.submit(self._check_files, records, located)
+            newest = self._newest_known(located)
+            if newest is None:
+                newest = self._newest_found(located)
+            self._expect_manifest(newest + 1)
+            components = tuple(self._recorded(record) for record in manifest.components)
             reading.result()
-        ours = [one for one in found if one.tag("snapshot") == self._id]
-        located = Location(components={name: self._stored(name, ours) for name in records})
-        self._forget_strays(located, ours)
-        newest = max((layout.sequence_of(one) for one in found if one not in ours), default=0)
-        components = tuple(self._recorded(record) for record in manifest.components)
         return manifest.located(located.note()).model_copy(update={"sequence": newest + 1, "components": components})
 
     def publish(self, manifest: Manifest) -> None:
         """Store the manifest; from then on the snapshot exists. Read back at once, and taken away if that fails."""
-        self._touched = True
+        assert self._waiting is not None, "finish comes first"
         data = manifest.model_dump_json(indent=1).encode()
-        tags = layout.manifest_tags(self._program.place, manifest)
-        taken = take_stream(self._program, self._run, layout.MANIFEST_FILE, tags, iter((data,)))
-        stored = Stored(restic=self._read_back.full_id(taken.restic), path=taken.path)
+        taken = self._waiting.give(data)
+        self._waiting.close()
+        stored = Stored(restic=self._read_back.full_ids([taken.restic])[taken.restic], path=taken.path)
 
         def read() -> None:
             if b"".join(dump(self._program, self._run, stored, fresh=True)) != data:
@@ -104,6 +118,8 @@ class ResticWriter(Writer):
         self._read_back.check([stored.restic], Whole(len(data), read), added=True)
         self._published = True
         self._memory.keep(stored.restic, manifest)
+        if self._accounted:
+            self._memory.saw(Seen(ids=self._accounted | {stored.restic}, sequence=manifest.sequence))
 
     def abort(self) -> None:
         """Leave no trace but unreferenced data, which the next prune removes. Harmless after `publish`."""
@@ -111,6 +127,7 @@ class ResticWriter(Writer):
             return
         run = self._cleaner()
         try:
+            self._expect_nothing()
             ours = [one for one in self._listing(run) if one.tag("snapshot") == self._id]
             # The manifest first: out of sight before it is incomplete.
             ids = [one.id for one in sorted(ours, key=lambda one: layout.MANIFEST not in one.tags)]
@@ -133,28 +150,65 @@ class ResticWriter(Writer):
                 hint=_HINT,
             )
 
-    def _check_files(self, records: dict[str, ComponentRecord]) -> None:
-        taken = {name: self._taken[name] for name in records}
-        ids = [self._read_back.full_id(one.restic) for one in taken.values() if one.restic]
+    def _located(self, names: Iterable[str]) -> Location:
+        taken = {name: self._taken[name] for name in names}
+        full = self._read_back.full_ids({one.restic for one in taken.values() if one.restic})
+        return Location(
+            components={
+                name: Stored(restic=full[one.restic] if one.restic else "", path=one.path, folder=one.folder)
+                for name, one in taken.items()
+            }
+        )
+
+    def _check_files(self, records: dict[str, ComponentRecord], located: Location) -> None:
+        taken = [self._taken[name] for name in records]
 
         def read() -> None:
-            for name, one in taken.items():
-                stored = Stored(restic=one.restic, path=one.path, folder=one.folder)
+            for name, stored in located.components.items():
                 compare(self._program, self._run, records[name], stored)
 
-        whole = Whole(sum(one.size for one in taken.values()), read)
-        self._read_back.check(ids, whole, added=any(one.added for one in taken.values()))
+        whole = Whole(sum(one.size for one in taken), read)
+        ids = {one.restic for one in located.components.values()} - {""}
+        self._read_back.check(sorted(ids), whole, added=any(one.added for one in taken))
 
-    def _stored(self, name: str, ours: list[Found]) -> Stored:
-        taken = self._taken[name]
-        if not taken.restic:
-            return Stored(path=taken.path)
-        found = next((one for one in ours if one.id.startswith(taken.restic)), None)
-        if found is None:
+    def _expect_manifest(self, sequence: int) -> None:
+        """Start the restic that will store the manifest: its start goes on beside other work."""
+        if self._waiting and self._sequence == sequence:
+            return
+        self._expect_nothing()
+        tags = layout.manifest_tags(self._program.place, self._id, self._run.id, sequence)
+        self._waiting, self._sequence = Waiting(self._program, self._run, layout.MANIFEST_FILE, tags), sequence
+
+    def _expect_nothing(self) -> None:
+        """End the restic that waits, with the lock it leaves."""
+        if self._waiting:
+            self._waiting.close()
+            self._waiting = None
+            self._clean_locks()
+
+    def _newest_known(self, located: Location) -> int | None:
+        """The highest sequence so far, where every restic snapshot there is known; else restic must be asked."""
+        there = self._read_back.snapshots()
+        if there is None:
+            return None
+        self._accounted = there.before | there.since
+        ours = {one.restic for one in located.components.values()} - {""}
+        return self._seen.sequence if there.since == ours and there.before <= self._seen.ids else None
+
+    def _newest_found(self, located: Location) -> int:
+        """Ask restic for the highest sequence so far; and forget what is ours and not in the manifest."""
+        found = self._listing(self._run)
+        ours = [one for one in found if one.tag("snapshot") == self._id]
+        wanted = {one.restic for one in located.components.values()} - {""}
+        if lost := wanted - {one.id for one in ours}:
             raise IntegrityError(
-                f"restic does not find {name} any more ({taken.restic})", where=self._program.where, hint=_HINT
+                f"restic does not find {', '.join(sorted(lost))} any more", where=self._program.where, hint=_HINT
             )
-        return Stored(restic=found.id, tree=found.tree, path=taken.path, folder=taken.folder)
+        strays = [one.id for one in ours if one.id not in wanted]
+        if strays:  # forgetting needs the repository for itself
+            self._expect_nothing()
+        forget_or_owe(self._program, self._memory, strays, self._run.id, self._run, PATIENCE)
+        return max((layout.sequence_of(one) for one in found if one not in ours), default=0)
 
     def _recorded(self, record: ComponentRecord) -> ComponentRecord:
         """A folder read by path has no digest: its tar is made anew by restic at each reading."""
@@ -163,12 +217,6 @@ class ResticWriter(Writer):
             return record
         warnings = (*record.warnings, *taken.warnings)
         return record.model_copy(update={"plain": None, "stored": None, "warnings": warnings})
-
-    def _forget_strays(self, located: Location, ours: list[Found]) -> None:
-        """What was stored of components that failed and are not in the manifest."""
-        wanted = {one.restic for one in located.components.values()}
-        strays = [one.id for one in ours if one.id not in wanted]
-        forget_or_owe(self._program, self._memory, strays, self._run.id, self._run, PATIENCE)
 
     def _clean_locks(self) -> None:
         """A restic that was ended leaves its lock, which would stand in the way of every later prune."""

@@ -34,6 +34,8 @@ class DatabaseDump(Dump):
         source: the database, as it was found.
     """
 
+    settled = True  # the snapshot was taken before
+
     def __init__(self, session: Session, process: Process, snapshot: Snapshot, source: Identity) -> None:
         self._session = session
         self._process = process

@@ -64,6 +64,15 @@ class OffsetRecorder:
         except (_UnknownError, struct.error):
             self._head = self._whole = None
 
+    @property
+    def in_head(self) -> bool:
+        """Whether the table of contents has not ended yet; false also for what is not understood."""
+        return self._head is not None
+
+    def contents(self) -> bytes | None:
+        """The dump up to the end of its table of contents, once that is known; all that definitions need."""
+        return bytes(self._whole) if self._whole is not None else None
+
     def head(self) -> bytes | None:
         """The dump's head with all positions filled in, to be written over its first bytes; None to leave it alone."""
         if self._whole is None or self._in or self._skip or self._rest:

@@ -2,9 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import chain
+from threading import Event
 
 from daytwo.core.command import Command, command
 from daytwo.core.errors import CommandError, DaytwoError
@@ -31,6 +34,47 @@ def cleaner(run: Run) -> Run:
     return Run(run.id, run.work, timeout=_SECONDS_TO_CLEAN)
 
 
+@dataclass(frozen=True)
+class Placing:
+    """A dump on its way to where the tools run.
+
+    Args:
+        contents: a file with its table of contents: enough for what is not rows.
+        whole: waits for the file with all of it.
+    """
+
+    contents: str
+    whole: Callable[[], str]
+
+
+@contextmanager
+def placing(source: Source, target: Target, run: Run, where: str = "") -> Iterator[Placing]:
+    """A private file with the dump where the tools run, made while its table of contents is already put to use."""
+    recorder, stopped = OffsetRecorder(), Event()
+    chunks = _until(stopped, _watched(source.chunks(), recorder))
+    begin = []
+    for chunk in chunks:
+        begin.append(chunk)
+        if not recorder.in_head:
+            break
+    contents = recorder.contents()
+    with ExitStack() as stack, ExitStack() as files, ThreadPoolExecutor(1, "place") as pool:
+        copied = _copied(chain(begin, chunks), recorder, target, run, where)
+        whole = pool.submit(files.enter_context, copied)
+        try:
+            head = stack.enter_context(_small(contents, target, run)) if contents else whole.result()
+            yield Placing(head, whole.result)
+        finally:
+            stopped.set()
+
+
+def _until(stopped: Event, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if stopped.is_set():
+            raise CommandError("the restore ended before the dump was read")
+        yield chunk
+
+
 @contextmanager
 def placed(source: Source, target: Target, run: Run, where: str = "") -> Iterator[str]:
     """A private file with the dump where the tools run: several connections need one they can seek in.
@@ -38,15 +82,21 @@ def placed(source: Source, target: Target, run: Run, where: str = "") -> Iterato
     One copy is made, here or there, with the positions that a stream lacks; it is removed in every case.
     """
     recorder = OffsetRecorder()
+    with _copied(_watched(source.chunks(), recorder), recorder, target, run, where) as path:
+        yield path
+
+
+@contextmanager
+def _copied(chunks: Iterator[bytes], recorder: OffsetRecorder, target: Target, run: Run, where: str) -> Iterator[str]:
     if target.is_local:
         with tempfile.NamedTemporaryFile(dir=run.work, prefix="dump-", buffering=0) as file:
-            for chunk in _watched(source.chunks(), recorder):
+            for chunk in chunks:
                 file.write(chunk)
             if head := recorder.head():
                 os.pwrite(file.fileno(), head, 0)
             yield file.name
         return
-    with _sent(_watched(source.chunks(), recorder), target, run, where) as path:
+    with _sent(chunks, target, run, where) as path:
         if head := recorder.head():
             capture(target, command("sh", "-c", _OVERWRITE, "sh", path, where=where), run, stdin=head)
         yield path
@@ -61,13 +111,19 @@ def _watched(chunks: Iterator[bytes], recorder: OffsetRecorder) -> Iterator[byte
 @contextmanager
 def listed(lines: Iterable[str], target: Target, run: Run) -> Iterator[str]:
     """A file where the tools run that names the entries which `pg_restore --use-list` shall take."""
-    text = "".join(f"{line}\n" for line in lines).encode()
+    with _small("".join(f"{line}\n" for line in lines).encode(), target, run) as path:
+        yield path
+
+
+@contextmanager
+def _small(data: bytes, target: Target, run: Run) -> Iterator[str]:
+    """A private file with this content where the tools run."""
     if not target.is_local:
-        with _sent(text, target, run) as path:
+        with _sent(data, target, run) as path:
             yield path
         return
     with tempfile.NamedTemporaryFile(dir=run.work, prefix="entries-") as file:
-        file.write(text)
+        file.write(data)
         file.flush()
         yield file.name
 

@@ -68,6 +68,8 @@ def _plain(name: str) -> str:
 class GlobalsDump(Dump):
     """A running `pg_dumpall --globals-only`."""
 
+    settled = True  # no row in it points to a file
+
     def __init__(self, session: Session, process: Process, source: Identity) -> None:
         self._session = session
         self._process = process

@@ -12,7 +12,7 @@ from daytwo.core.process import capture
 from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.postgres import catalog
 from daytwo.services.postgres.names import derived, literal, quote, statements
-from daytwo.services.postgres.restore import cleaner, listed, placed, restore
+from daytwo.services.postgres.restore import cleaner, listed, placing, restore
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.swap import Exchange, exchange
 
@@ -94,13 +94,17 @@ def stage_database(session: Session, source: Source, jobs: int) -> StagedDatabas
         CommandError: at the first real error; the new database is gone then.
     """
     scratch = derived(session.access.database, "daytwo", session.run.id)
-    with placed(source, session.access.target, session.run, session.access.where) as path:
-        plan = blueprint(session, path)
+    with placing(source, session.access.target, session.run, session.access.where) as dump:
+        plan = blueprint(session, dump.contents)
         with made(session, scratch, plan) as warnings:
-            warnings.extend(restore(session, scratch, path, f"--jobs={jobs}"))
+            warnings.extend(restore(session, scratch, dump.contents, "--section=pre-data"))
+            # Told to make tables and fill them at once, the workers would empty each before: a commit that waits for
+            # the disk whatever it was told.
+            rows = ("--section=data", "--section=post-data", f"--jobs={jobs}")
+            warnings.extend(restore(session, scratch, dump.whole(), *rows))
             counts = settle(session, scratch)
     properties = tuple(renamed(statement, scratch) for statement in plan.properties)
-    return StagedDatabase(session, scratch, known(counts, source), properties, tuple(warnings))
+    return StagedDatabase(session, scratch, known(counts, source), properties, tuple(dict.fromkeys(warnings)))
 
 
 def known(counts: Mapping[str, int], source: Source) -> dict[str, int]:
@@ -115,7 +119,7 @@ def known(counts: Mapping[str, int], source: Source) -> dict[str, int]:
 def settle(session: Session, database: str) -> dict[str, int]:
     """Have the planner's statistics made, and the rows counted meanwhile."""
     with ThreadPoolExecutor(1) as pool:
-        analysis = pool.submit(session.execute, "ANALYZE;", database)
+        analysis = pool.submit(session.execute, "SET synchronous_commit = off;\nANALYZE;", database)
         counts = session.counts(database)
         analysis.result()
     return counts
