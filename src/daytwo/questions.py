@@ -1,6 +1,8 @@
 """Questions that take a look into repositories or at the machine, and are answered by a child of the daemon."""
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from daytwo.protect.prune import PrunePlan
 
 _Id = Annotated[str, Field(min_length=1, max_length=40)]
+_Repository = Annotated[str | None, Field(default=None, max_length=200, description="look only here")]
 
 
 class _Model(BaseModel):
@@ -25,6 +28,7 @@ class ListQuestion(_Model):
     """Which snapshots are there? The repositories are read, and what they hold is remembered."""
 
     kind: Literal["list"] = "list"
+    repository: _Repository
 
 
 class ShowQuestion(_Model):
@@ -32,6 +36,7 @@ class ShowQuestion(_Model):
 
     kind: Literal["show"] = "show"
     snapshot: _Id
+    repository: _Repository
 
 
 class DiffQuestion(_Model):
@@ -40,6 +45,7 @@ class DiffQuestion(_Model):
     kind: Literal["diff"] = "diff"
     older: _Id
     newer: _Id = "latest"
+    repository: _Repository
 
 
 class PlanQuestion(_Model):
@@ -71,6 +77,16 @@ class PruneQuestion(_Model):
     order: PruneOrder
 
 
+class ExtractQuestion(_Model):
+    """Take one file, folder or table out of a snapshot. What it answers is no JSON: see `extracted`."""
+
+    kind: Literal["extract"] = "extract"
+    snapshot: _Id = "latest"
+    component: str = Field(min_length=1, max_length=300)
+    item: str | None = Field(default=None, min_length=1, max_length=4000)
+    repository: _Repository
+
+
 class KeyQuestion(_Model):
     """Does the key that was given open the latest snapshot?"""
 
@@ -90,6 +106,7 @@ Question = Annotated[
 ]
 """Anything that can be asked."""
 QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
+EXTRACT = "extract"
 KINDS = ("list", "show", "diff", "plan", "doctor", "mark", "retention", "key")
 
 
@@ -108,12 +125,12 @@ def answer(app: App, question: Question) -> Any:
     """
     with app.look(question.kind) as run:
         match question:
-            case ListQuestion():
-                return [summary(one) for one in app.snapshots(run)]
-            case ShowQuestion(snapshot=id):
-                return _show(app, id, run)
-            case DiffQuestion(older=older, newer=newer):
-                return _diff(app, older, newer, run)
+            case ListQuestion(repository=repository):
+                return [summary(one) for one in app.snapshots(run, repository)]
+            case ShowQuestion(snapshot=id, repository=repository):
+                return _show(app, id, run, repository)
+            case DiffQuestion():
+                return _diff(app, question, run)
             case PlanQuestion(order=order):
                 return _plan(app, order, run)
             case DoctorQuestion():
@@ -145,25 +162,26 @@ def summary(one: Snapshot) -> dict[str, Any]:
     }
 
 
-def _found(app: App, id: str, run: Run) -> Snapshot:
+def _found(app: App, id: str, run: Run, repository: str | None) -> Snapshot:
     from daytwo.protect.restore import choose
 
     try:
-        return choose(app.snapshots(run), id, None)
+        return choose(app.snapshots(run, repository), id, None)
     except UsageError as error:
         raise NotFoundError(error.what, hint=error.hint) from None
 
 
-def _show(app: App, id: str, run: Run) -> dict[str, Any]:
-    found = _found(app, id, run)
+def _show(app: App, id: str, run: Run, repository: str | None) -> dict[str, Any]:
+    found = _found(app, id, run, repository)
     where = app.bench.repository(found.repository).where(found.manifest)
     return {**summary(found), "manifest": found.manifest.model_dump(mode="json"), "where": where}
 
 
-def _diff(app: App, older: str, newer: str, run: Run) -> list[dict[str, Any]]:
+def _diff(app: App, question: DiffQuestion, run: Run) -> list[dict[str, Any]]:
     from daytwo.protect.diff import compare
 
-    return [asdict(one) for one in compare(_found(app, older, run).manifest, _found(app, newer, run).manifest)]
+    older, newer = (_found(app, id, run, question.repository) for id in (question.older, question.newer))
+    return [asdict(one) for one in compare(older.manifest, newer.manifest)]
 
 
 def _plan(app: App, order: RestoreOrder, run: Run) -> dict[str, Any]:
@@ -221,6 +239,49 @@ def opened(app: App, run: Run, repository: str | None = None) -> dict[str, Any]:
                 pass
             found.append(record.stored_name)
     return {"snapshot": chosen.id, "repository": chosen.repository, "opened": found}
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """A piece of a snapshot, to be read once.
+
+    Args:
+        snapshot: the snapshot's id.
+        component: the component it is in.
+        name: what a file of it would be called.
+        chunks: its bytes.
+    """
+
+    snapshot: str
+    component: str
+    name: str
+    chunks: Iterable[bytes]
+
+
+def extracted(app: App, question: ExtractQuestion, run: Run) -> Extracted:
+    """Take something out of a snapshot; who did so is in the audit trail before the first byte is read.
+
+    Raises:
+        UsageError: there is no such snapshot, component or item.
+        RefusedError: it is encrypted and no key was given.
+    """
+    from daytwo.protect.restore import choose
+    from daytwo.protect.verify import component_of, source_of
+
+    component, item = question.component, question.item
+    chosen = choose(app.snapshots(run, question.repository), question.snapshot, None)
+    held = chosen.manifest.components
+    record = next((one for one in held if component in (one.name, one.stored_name)), None) or next(
+        (one for one in held if one.service == component and not one.name.endswith(".globals.sql")), None
+    )
+    if record is None:
+        raise UsageError(
+            f"snapshot {chosen.id} holds no {component}", hint=f"It holds: {', '.join(one.name for one in held)}"
+        )
+    app.bench.act("snapshot.extract", chosen.id, {"component": record.name, "item": item or ""})
+    source = source_of(app.bench, chosen, record, run, app.identities())
+    chunks = component_of(app.bench, record).extract(source, item, run) if item else source.chunks()
+    return Extracted(chosen.id, record.name, Path(item).name if item else record.name, chunks)
 
 
 def _mark(app: App, question: MarkQuestion, run: Run) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from daytwo.access.door import Caller, Door, Entry
+from daytwo.access.door import Door
+from daytwo.access.entry import Caller, Entry
 from daytwo.access.roles import Principal, Role, Via
 from daytwo.config.serving import Serve
 from daytwo.ledger.audit import Audit

@@ -3,6 +3,8 @@
 import io
 import json
 import sys
+import time
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,39 @@ def test_links(daytwo) -> None:
     daytwo("users", "add", "alice", "--role", "admin", typed=GOOD + "\n")
     made = json.loads(daytwo("users", "password", "alice", "--link", "--json")[1])
     assert made["link"].startswith("http://127.0.0.1:8470/welcome/") and made["expires"]
+
+
+def test_open_links_are_listed_and_withdrawn(daytwo) -> None:
+    assert daytwo("users", "invitations")[1] == "There are no open links.\n"
+    made = daytwo("users", "invite", "bob", "--role", "operator")[1]
+    daytwo("users", "invite", "carla")
+    out = daytwo("users", "invitations")[1]
+    assert [line.split()[:4] for line in out.splitlines()[1:]] == [
+        ["bob", "new", "user", "operator"], ["carla", "new", "user", "viewer"],
+    ]  # fmt: skip
+    assert made.split("/welcome/")[1].strip() not in daytwo("users", "invitations", "--json")[1]
+    assert daytwo("users", "withdraw", "Bob")[1] == "The link for bob is withdrawn.\n"
+    assert [one["name"] for one in json.loads(daytwo("users", "invitations", "--json")[1])] == ["carla"]
+    code, _, said = daytwo("users", "withdraw", "bob")
+    assert code == ExitCode.CONFIG and "no open link for bob" in said
+    assert json.loads(daytwo("audit", "list", "--action", "user.withdraw", "--json")[1])[0]["subject"] == "bob"
+
+
+def test_expired_tokens_are_listed_and_revoked_ones_when_asked_for(daytwo, monkeypatch: pytest.MonkeyPatch) -> None:
+    daytwo("tokens", "create", "short", "--expires", "1s")
+    daytwo("tokens", "create", "gone")
+    daytwo("tokens", "revoke", "gone")
+    from daytwo.cli import tokens
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            return cls.fromtimestamp(time.time() + 60, tz)
+
+    monkeypatch.setattr(tokens, "datetime", Later)
+    out = daytwo("tokens", "list")[1]
+    assert "short" in out and "expired" in out and "gone" not in out
+    assert "revoked" in daytwo("tokens", "list", "--all")[1]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from daytwo.access import passwords
-from daytwo.access.door import Caller
+from daytwo.access.entry import Caller
 from daytwo.access.roles import Role
 from daytwo.access.throttle import ACCOUNT, SOURCE, Pace
 from daytwo.core.errors import AuthenticationError, ThrottledError

@@ -57,8 +57,8 @@ def test_a_forged_or_truncated_token_is_refused(small: Stage, forge) -> None:
 def test_no_secret_is_in_the_state(small: Stage) -> None:
     small.user("alice", Role.ADMIN)
     secrets = [small.token(), small.login("alice").secret]
-    secrets += [small.door.do(lambda connection: small.door.invite(connection, "bob", Role.VIEWER, BOSS))[0]]
-    secrets += [small.door.do(lambda connection: small.door.reset(connection, "alice", BOSS))[0]]
+    secrets += [small.door.do(lambda connection: small.door.links.invite(connection, "bob", Role.VIEWER, BOSS))[0]]
+    secrets += [small.door.do(lambda connection: small.door.links.reset(connection, "alice", BOSS))[0]]
     held = small.everything()
     assert "grafana" in held and "alice" in held
     for secret in [*secrets, "correct horse"]:

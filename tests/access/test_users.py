@@ -44,7 +44,7 @@ def test_two_users_cannot_have_one_name(stage: Stage) -> None:
     with pytest.raises(ConflictError):
         stage.user("Alice")
     with pytest.raises(ConflictError):
-        stage.door.do(lambda connection: stage.door.invite(connection, "ALICE", Role.ADMIN, BOSS))
+        stage.door.do(lambda connection: stage.door.links.invite(connection, "ALICE", Role.ADMIN, BOSS))
     assert [one.role for one in stage.door.read(stage.door.users.all)] == [Role.ADMIN]
 
 

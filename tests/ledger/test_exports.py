@@ -18,7 +18,7 @@ from daytwo.core.errors import ConflictError, NotFoundError, UsageError
 from daytwo.core.records import DataClass
 from daytwo.core.units import Duration
 from daytwo.ledger.audit import Event, Filter
-from daytwo.ledger.exports import By, ExportFilter, ExportRecord, Status
+from daytwo.ledger.exports import By, ExportFilter, ExportRecord, Status, query, search
 from daytwo.ledger.exports.totals import _pieces
 from daytwo.store.tables import exports
 from tests.ledger.books import BEGIN, Books, submission
@@ -149,8 +149,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 def test_every_combination_of_filters_finds_what_comparing_each_record_finds(
     many: Books, reading: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from daytwo.ledger.exports import query
-
     monkeypatch.setattr(query, "_READABLE", reading)
     everything = _all(many, ExportFilter(), 500)
     assert [one.number for one in everything] == list(range(300, 0, -1))
@@ -160,6 +158,41 @@ def test_every_combination_of_filters_finds_what_comparing_each_record_finds(
                 wanted = ExportFilter(**dict(zip(names, values, strict=True)))
                 expected = [one.number for one in everything if _matches(one, wanted)]
                 assert [one.number for one in many.exports.page(wanted, 500)[0]] == expected, wanted
+
+
+def test_the_search_index_itself_leaves_hardly_a_record_that_does_not_match(many: Books) -> None:
+    """What is compared record by record makes a search among a million slow."""
+    if not many.database.url.is_sqlite:
+        pytest.skip("this is about SQLite's index")
+    wanted = ExportFilter(who="anna", status=Status.COMPLETED, text="orders audit")
+    expected = [one for one in _all(many, ExportFilter(), 500) if _matches(one, wanted)]
+    with many.database.read() as connection:
+        words = ("orders", "audit")
+        _, conditions = search.by_index(connection, words, wanted.values())
+        found = (
+            sa.select(sa.literal_column("rowid", sa.Integer))
+            .select_from(sa.table("exports_search"))
+            .where(conditions[0])
+        )
+        candidates: set[int] = set(connection.execute(found).scalars())
+    assert {one.number for one in expected} <= candidates
+    assert 0 < len(expected) == len(candidates)
+
+
+def test_parts_of_a_word_in_another_order_are_not_the_word(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "_READABLE", 0)
+    books.export(note="fedcba abc def")
+    right = books.export(note="ABCDEF")
+    assert books.exports.page(ExportFilter(text="abcdef"))[0] == (right,)
+    assert books.exports.page(ExportFilter(text="abcdefg"))[0] == ()
+
+
+def test_a_value_with_the_same_mark_is_another_value(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "_READABLE", 0)
+    monkeypatch.setattr(search, "_mark", lambda name, value: "\u4e00" * 3)
+    right = books.export(who="anna", note="audit")
+    books.export(who="ben", note="audit")
+    assert books.exports.page(ExportFilter(who="anna", text="audit"))[0] == (right,)
 
 
 def test_pages_have_every_record_once(many: Books) -> None:

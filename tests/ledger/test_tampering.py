@@ -173,6 +173,21 @@ def test_tampering_is_named_with_its_place(ten: Books, name: str) -> None:
     assert (finding.what, finding.seq, finding.chain) == (what, seq, "internal"), finding
 
 
+def test_what_stands_after_a_break_is_counted_and_not_judged(ten: Books) -> None:
+    assert ten.verdict().unread == {}
+    _change(ten, 4, actor="mallory")
+    verdict = ten.verdict()
+    assert (verdict.findings[0].seq, verdict.events, verdict.unread) == (4, 3, {"internal": 6})
+
+
+def test_of_a_break_at_the_end_nothing_is_left_to_look_at(ten: Books) -> None:
+    _change(ten, 10, actor="mallory")
+    assert ten.verdict().unread == {}
+    _delete(ten, 5)
+    verdict = ten.verdict()
+    assert (verdict.events, verdict.unread) == (4, {"internal": 4})
+
+
 def test_a_chain_nobody_knows_is_no_place_to_hide(ten: Books) -> None:
     ten.put(ten.event(3) | {"chain": "secret"})
     assert ten.found().chain == "secret"
@@ -299,6 +314,7 @@ def test_any_single_mutation_is_found(whole: Books, row: int, column: str, value
         assert verdict.whole != changed, (column, value, verdict)
 
 
+@settings(deadline=None)
 @given(row=st.integers(0, 17))
 def test_any_single_removal_is_found(whole: Books, row: int) -> None:
     with _undone(whole) as connection:

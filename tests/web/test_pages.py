@@ -52,6 +52,14 @@ def test_from_the_first_link_to_the_account(world: World) -> None:
     assert world.stage.actions() == ["user.invite", "user.add", "login.ok"]
 
 
+def test_a_link_that_leads_nowhere_any_more_says_so(world: World) -> None:
+    path = first(world)
+    world.stage.user("alice", Role.ADMIN)
+    answer = world.client(headers=HTML).get(path)
+    assert answer.status_code == 404 and "in already. Ask them for a link" in answer.text
+    assert world.client().get(path).json()["error"]["code"] == "not_found"
+
+
 def test_looking_at_a_link_does_not_use_it_up(world: World) -> None:
     path = first(world)
     for _ in range(3):

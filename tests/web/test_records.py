@@ -59,7 +59,7 @@ def test_what_makes_no_sense_is_refused(operator: TestClient, body: object, head
 
 @pytest.mark.parametrize(
     "question",
-    ["?text=ab", "?after=x", "?who=%00", "?since=yesterday", "?status=done", "?limit=0", "/0", "/x", ".csv?text=ab",
+    ["?text=ab", "?after=x", "?who=%00", "?since=yesterday", "?until=-2e-16", "?until=5", "?status=done", "?limit=0", "/0", "/x", ".csv?text=ab",
      "/report?by=colour", "/report?since=2026-13-01"],
 )  # fmt: skip
 def test_a_wrong_question_is_told(operator: TestClient, question: str) -> None:

@@ -1,27 +1,27 @@
 """The door: who is asking, and may they come in?"""
 
 import asyncio
-import platform
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
 
-from daytwo.access.invitations import Invitation, Invitations, Purpose
+from daytwo.access.entry import Caller, Entry
+from daytwo.access.invitations import Invitations, Purpose
+from daytwo.access.links import Links
 from daytwo.access.names import password_for, typed, user_name
 from daytwo.access.passwords import Passwords, is_outdated
 from daytwo.access.recall import Recall
-from daytwo.access.roles import Principal, Role, Via
-from daytwo.access.secretly import TOKEN_PREFIX, csrf_of, digest
-from daytwo.access.sessions import Session, Sessions, Visitor
+from daytwo.access.roles import Principal, Via
+from daytwo.access.secretly import TOKEN_PREFIX, digest
+from daytwo.access.sessions import Sessions, Visitor
 from daytwo.access.throttle import Refusal, Throttle
 from daytwo.access.tokens import Token, Tokens
 from daytwo.access.users import Users
 from daytwo.config.serving import Serve
-from daytwo.core.errors import AuthenticationError, NotFoundError, ThrottledError
+from daytwo.core.errors import AuthenticationError, ThrottledError
 from daytwo.ledger.audit import Audit
 from daytwo.store.database import Database
 from daytwo.store.writer import Writer
@@ -29,39 +29,6 @@ from daytwo.store.writer import Writer
 T = TypeVar("T")
 _TOUCH = 60.0
 """Seconds: how exactly a token's last use is known. A write for each request would cost more than the request."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Where somebody comes from.
-
-    Args:
-        source: the address.
-        agent: what the browser says of itself.
-    """
-
-    source: str
-    agent: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A session that has begun.
-
-    Args:
-        secret: for the cookie; it cannot be had again.
-        session: the session.
-        role: what its user may do.
-    """
-
-    secret: str
-    session: Session
-    role: Role
-
-    @property
-    def csrf(self) -> str:
-        """What requests that change something must give."""
-        return csrf_of(self.secret)
 
 
 class Door:
@@ -87,6 +54,7 @@ class Door:
         self.users = Users(audit, self.sessions, clock)
         self.tokens = Tokens(audit, clock)
         self.invitations = Invitations(audit, clock)
+        self.links = Links(self.invitations, self.users, settings)
         self._throttle = Throttle(clock)
         self._passwords = Passwords()
         self._database = database
@@ -310,35 +278,8 @@ class Door:
         Args:
             base: the address that it begins with; the one of the settings when empty.
         """
-
-        def make(connection: sa.Connection) -> str | None:
-            return None if self.users.any(connection) else self.invitations.first(connection)
-
-        secret = self.do(make)
-        return None if secret is None else self.link(secret, base)
-
-    def link(self, secret: str, base: str = "") -> str:
-        """The address of an invitation."""
-        return f"{base or base_url(self._settings())}/welcome/{secret}"
-
-    def reset(self, connection: sa.Connection, name: str, by: Principal) -> tuple[str, Invitation]:
-        """A link with which a user chooses another password.
-
-        Raises:
-            NotFoundError: there is no such user.
-        """
-        user = self.users.get(connection, name)
-        return self.invitations.reset(connection, name, user.role, by)
-
-    def invite(self, connection: sa.Connection, name: str, role: Role, by: Principal) -> tuple[str, Invitation]:
-        """A link that makes a user.
-
-        Raises:
-            UsageError: it is no name for a user.
-            ConflictError: there is one of that name.
-        """
-        self.users.must_be_free(connection, user_name(name))
-        return self.invitations.invite(connection, name, role, by)
+        secret = self.do(self.links.first)
+        return None if secret is None else self.links.address(secret, base)
 
     def set_password(
         self, connection: sa.Connection, name: str, hashed: str, by: Principal, *, must_change: bool
@@ -360,34 +301,21 @@ class Door:
             UsageError: the name or the password does not do.
             ConflictError: there is a user of that name already.
         """
-        found = await asyncio.to_thread(lambda: self.read(lambda connection: self.invitations.get(connection, secret)))
+        found = await asyncio.to_thread(lambda: self.read(lambda connection: self.links.get(connection, secret)))
         name = found.name or user_name(name)
         hashed = await self._hash(password_for(name, password))
 
         def settle(connection: sa.Connection) -> Entry:
-            taken = self.invitations.take(connection, secret)
+            taken = self.links.get(connection, secret)
+            self.invitations.take(connection, secret)
             person = Principal(name, Via.SESSION, taken.role, source=caller.source)
             if taken.purpose == Purpose.RESET:
                 self.users.set_password(connection, name, hashed, person)
-            elif taken.purpose == Purpose.FIRST and self.users.any(connection):
-                raise NotFoundError("there is an admin already", hint="Ask them for a link")
             else:
                 self.users.add(connection, name, taken.role, hashed, person)
-            if not self.users.password(connection, name):
-                raise NotFoundError(f"{name} is disabled", hint="Ask an admin")
             return self._enter(connection, name, caller)
 
         return await self._do(settle)
-
-
-def base_url(settings: Serve) -> str:
-    """The address that people use."""
-    if settings.url:
-        return settings.url
-    host, _, port = settings.listen.rpartition(":")
-    if host in ("0.0.0.0", "[::]", "::"):  # noqa: S104 - compared with, not listened on
-        host = platform.node()
-    return f"{'https' if settings.tls else 'http'}://{host}:{port}"
 
 
 def _self(connection: sa.Connection, users: Users, name: str, caller: Caller) -> Principal:

@@ -106,6 +106,24 @@ class Invitations:
             raise NotFoundError("this link has just been used", hint="Ask an admin for a new one")
         return found
 
+    def open(self, connection: sa.Connection) -> tuple[Invitation, ...]:
+        """Those that nobody has used and that have not expired, the oldest first."""
+        unused = invitations.c.used.is_(None) & (invitations.c.expires > self._clock())
+        found = connection.execute(sa.select(invitations).where(unused).order_by(invitations.c.created))
+        return tuple(_invitation(row) for row in found)
+
+    def withdraw(self, connection: sa.Connection, name: str, by: Principal) -> None:
+        """End the open link for a name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if name not in [one.name for one in self.open(connection)]:
+            raise NotFoundError(f"there is no open link for {name}", hint="`daytwo users invitations` shows them")
+        unused = (invitations.c.name == name) & invitations.c.used.is_(None)
+        connection.execute(invitations.delete().where(unused))
+        self._audit.append(connection, "user.withdraw", name, actor=by.name, via=by.via.value, source=by.source)
+
     def forget(self, connection: sa.Connection, name: str) -> None:
         """End all links for a name."""
         connection.execute(invitations.delete().where(invitations.c.name == name))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from daytwo.cli.access import myself
+from daytwo.cli.books import Books, opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
-from daytwo.cli.records import ClassOption, LimitOption, SinceOption, UntilOption, moment, opened_books
+from daytwo.cli.records import ClassOption, LimitOption, SinceOption, UntilOption, moment
 from daytwo.core.errors import DaytwoError, ExitCode, UsageError
 from daytwo.core.records import DataClass, Head
 
@@ -92,8 +93,10 @@ def verify(
     with opened_books(config) as books:
         anchors = [head for file in anchor or () for head in _anchors_in(file, books.config)]
         notes: list[str] = []
-        if snapshots:
+        if snapshots and isinstance(books, Books):
             anchors += _anchors_in_snapshots(config, notes)
+        elif snapshots:
+            notes.append("the heads in the snapshots were not compared: the state is not yours to open")
         verdict = books.audit.verify(anchors)
     if json:
         print_json({"whole": verdict.whole, **vars(verdict), "notes": notes})
@@ -168,6 +171,8 @@ def _summary(one: "Recorded") -> dict[str, object]:
 def _tell(verdict: "Verdict", notes: list[str]) -> None:
     for finding in verdict.findings:
         line(f"{finding}")
+    for chain, count in verdict.unread.items():
+        line(f"{chain}: {count:,} events after the first wrong one were not looked at.")
     compared = f"{verdict.anchors} heads kept elsewhere" if verdict.anchors else "no head kept elsewhere"
     line(f"{verdict.events} events, {verdict.exports} export records and {compared} were compared.")
     if verdict.out_of_reach:

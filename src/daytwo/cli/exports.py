@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from daytwo.cli.access import myself
+from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, size, table, when
-from daytwo.cli.records import ClassOption, LimitOption, SinceOption, UntilOption, moment, opened_books
+from daytwo.cli.records import ClassOption, LimitOption, SinceOption, UntilOption, moment
 from daytwo.core.errors import UsageError
 from daytwo.core.records import DataClass
 
@@ -60,8 +61,8 @@ def add(
             "key": key,
         }
     )
-    with opened_books(config) as books, books.database.begin() as connection:
-        added = books.exports.add(connection, given, actor=me.name, via=me.via)
+    with opened_books(config) as books:
+        added = books.record(given, me)
     if json:
         print_json({"new": added.new, **added.record.model_dump(mode="json")})
     elif added.new:

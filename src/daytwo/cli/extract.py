@@ -3,14 +3,19 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
+from daytwo.cli.books import the_daemon_for
 from daytwo.cli.options import ConfigOption, KeyOption, RepositoryOption, make
 from daytwo.cli.output import line, size
 from daytwo.cli.session import session
 from daytwo.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from daytwo.questions import Extracted
 
 extract = make("Take one file, folder or table out of a snapshot.")
 
@@ -32,29 +37,27 @@ def run(
     key: KeyOption = None,
 ) -> None:
     """Take one file, folder (as tar) or table out of a snapshot, without restoring anything."""
-    from daytwo.protect.restore import choose
-    from daytwo.protect.verify import component_of, source_of
+    from daytwo.questions import Extracted, ExtractQuestion, extracted
 
-    with session(config, quiet=True, key=key) as app, app.look("extract") as work:
-        chosen = choose(app.snapshots(work, repository), snapshot, None)
-        held = chosen.manifest.components
-        record = next((one for one in held if component in (one.name, one.stored_name)), None) or next(
-            (one for one in held if one.service == component and not one.name.endswith(".globals.sql")), None
-        )
-        if record is None:
-            raise UsageError(
-                f"snapshot {chosen.id} holds no {component}", hint=f"It holds: {', '.join(one.name for one in held)}"
-            )
-        app.bench.act("snapshot.extract", chosen.id, {"component": record.name, "item": item or ""})
-        source = source_of(app.bench, chosen, record, work, app.bench.identities())
-        chunks = component_of(app.bench, record).extract(source, item, work) if item else source.chunks()
-        target = output or Path(Path(item).name if item else record.name)
-        if str(target) == "-":
-            for chunk in chunks:
-                sys.stdout.buffer.write(chunk)
+    question = ExtractQuestion(snapshot=snapshot, component=component, item=item, repository=repository)
+    with session(config, quiet=True, key=key) as app:
+        if client := the_daemon_for(app.config):
+            body = {**question.model_dump(exclude={"kind", "snapshot"}), "keys": list(app.identities())}
+            chunks = client.download(f"/api/snapshots/{quote(snapshot, safe='')}/extract", "POST", body)
+            _keep(Extracted(snapshot, component, Path(item or component).name, chunks), output)
             return
-        written = _write(target, chunks)
-    line(f"{target}: {size(written)} out of snapshot {chosen.id} ({record.name})")
+        with app.look("extract") as work:
+            _keep(extracted(app, question, work), output)
+
+
+def _keep(found: "Extracted", output: Path | None) -> None:
+    target = output or Path(found.name)
+    if str(target) == "-":
+        for chunk in found.chunks:
+            sys.stdout.buffer.write(chunk)
+        return
+    written = _write(target, found.chunks)
+    line(f"{target}: {size(written)} out of snapshot {found.snapshot} ({found.component})")
 
 
 def _write(target: Path, chunks: Iterable[bytes]) -> int:

@@ -1,33 +1,21 @@
 """`daytwo heartbeats`: jobs elsewhere that report; how each stands, where it reports, what it said."""
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daytwo.cli.books import Books, opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
-from daytwo.cli.output import line, print_json, table, took, use_zone, when
-from daytwo.core.schedule import zone_of
+from daytwo.cli.output import line, print_json, table, took, when
 
 if TYPE_CHECKING:
+    from daytwo.cli.afar import Afar
     from daytwo.config import Config
-    from daytwo.ledger.heartbeats import Book, Heartbeat, Ping
+    from daytwo.ledger.heartbeats import Heartbeat, Ping
 
 heartbeats = make("Jobs elsewhere that report: how each stands, where it reports, what it said.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The heartbeat's name.")]
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """The heartbeats, and whether somebody listens."""
-
-    config: "Config"
-    book: "Book"
-    daemon: bool
 
 
 @heartbeats.callback(invoke_without_command=True)
@@ -35,8 +23,9 @@ def list_them(ctx: typer.Context, config: ConfigOption = None, json: JsonOption 
     """List all heartbeats: how each stands, when it reported last and is due, and its ping address."""
     if ctx.invoked_subcommand:
         return
-    with _opened(config) as here:
-        found = here.book.all()
+    with opened_books(config) as here:
+        _learn(here)
+        found = here.heartbeats.all()
         unknown = sorted(here.config.heartbeats.keys() - {one.name for one in found})
         if json:
             shown = [_data(one, here.config) for one in found]
@@ -61,9 +50,10 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one heartbeat with its newest pings, and what the job printed last."""
-    with _opened(config) as here:
-        one = here.book.get(name)
-        found = here.book.pings(name, limit)
+    with opened_books(config) as here:
+        _learn(here)
+        one = here.heartbeats.get(name)
+        found = here.heartbeats.pings(name, limit)
         if json:
             print_json({"heartbeat": _data(one, here.config), "pings": [vars(ping) for ping in found]})
             return
@@ -80,27 +70,15 @@ def show(
                 line(f"  {text}")
 
 
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[_Opened]:
-    """The heartbeats as they are in the state; with no daemon here, those new in the configuration are added first."""
+def _learn(here: "Books | Afar") -> None:
+    """With no daemon here, the heartbeats that are new in the configuration are added by whoever looks."""
+    if here.daemon or not isinstance(here, Books):
+        return
     from daytwo.app import utc_now
-    from daytwo.config import glimpse
-    from daytwo.ledger.heartbeats import Book
-    from daytwo.serve.client import Client
     from daytwo.serve.watchman import promises
-    from daytwo.store.database import open_database
-    from daytwo.store.url import StateUrl
 
-    config = glimpse(path)
-    use_zone(zone_of(config.timezone))
-    database = open_database(StateUrl.of(config))
-    with contextlib.closing(database):
-        book = Book(database, config.app, config.environment)
-        daemon = Client(config.folder / ".daytwo").there()
-        if not daemon:
-            with database.begin() as connection:
-                book.synchronise(connection, promises(config), utc_now())
-        yield _Opened(config, book, daemon)
+    with here.database.begin() as connection:
+        here.heartbeats.synchronise(connection, promises(here.config), utc_now())
 
 
 def _row(one: "Heartbeat", config: "Config") -> tuple[str, ...]:
@@ -127,7 +105,7 @@ def _describe(one: "Heartbeat", config: "Config") -> None:
 def _url(one: "Heartbeat", config: "Config") -> str:
     from daytwo.serve.watchman import ping_url
 
-    return ping_url(config.serve, one.ping)
+    return ping_url(config.serve, one.ping) if one.ping else ""
 
 
 def _data(one: "Heartbeat", config: "Config") -> dict[str, Any]:

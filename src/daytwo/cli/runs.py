@@ -1,13 +1,16 @@
 """`daytwo runs`: what was done, by whom, with which outcome; stop one."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, took, when
-from daytwo.cli.session import session
 from daytwo.core.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from daytwo.ledger.runs import RunRow
 
 runs = make("List what was done; show one run; stop one.")
 
@@ -32,10 +35,10 @@ def list_them(
         wanted = Outcome(outcome) if outcome else None
     except ValueError:
         raise UsageError(f"--outcome {outcome} is not known", hint=f"There are {', '.join(Outcome)}") from None
-    with session(config, as_json=json) as app:
-        found = app.bench.runs.latest(kind, limit=limit, outcome=wanted)
+    with opened_books(config) as books:
+        found = books.runs.latest(kind, limit=limit, outcome=wanted)
         if json:
-            print_json([vars(one) for one in found])
+            print_json([_data(one) for one in found])
             return
         if not found:
             line("No run is like that." if kind or wanted else "Nothing was done yet.")
@@ -58,12 +61,12 @@ def list_them(
 @runs.command()
 def show(run: RunArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show one run: begin, end, outcome, who, how far."""
-    with session(config, as_json=json) as app:
-        found = app.bench.runs.get(run)
+    with opened_books(config) as books:
+        found = books.runs.get(run)
         if found is None:
             raise NotFoundError(f"there is no run {run}", hint="`daytwo runs` lists them")
         if json:
-            print_json(vars(found))
+            print_json(_data(found))
             return
         line(f"Run {found.id}: {found.kind} {found.subject}, {found.outcome}")
         line(f"  by      {found.actor} ({found.via})")
@@ -86,3 +89,9 @@ def cancel(run: RunArgument, config: ConfigOption = None, json: JsonOption = Fal
 
     taken = Client(glimpse(config).folder / ".daytwo").call("POST", f"/api/runs/{run}/cancel")
     print_json(taken) if json else line(f"Run {run} is being stopped.")
+
+
+def _data(one: "RunRow") -> dict[str, Any]:
+    """All but what only the program needs: the order in its own words, and what the way back of a dead run needs."""
+    told = {name: value for name, value in vars(one).items() if name not in ("request", "journal")}
+    return told if one.outcome.open else told | {"progress": {}}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
 from daytwo.cli.session import session
@@ -19,17 +20,10 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     """Show what is due when, and what ran last."""
     if ctx.invoked_subcommand:
         return
-    from daytwo.ledger.schedules import Schedules
-    from daytwo.serve.client import Client
-    from daytwo.serve.overview import overview
-
-    with session(config, as_json=json) as app:
-        bench = app.bench
-        schedules = Schedules(bench.database, app.config.app, app.config.environment)
-        found = overview(app.config, schedules, bench.runs, app.clock())
-        running = Client(bench.folder).there()
+    with opened_books(config) as books:
+        found = books.schedules()
         if json:
-            print_json({"daemon": running, "schedules": [vars(one) for one in found]})
+            print_json({"daemon": books.daemon, "schedules": [vars(one) for one in found]})
             return
         if not found:
             line("No backup has a time (`at:`) in the configuration.")
@@ -44,7 +38,7 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
             for one in found
         ]
         table(("BACKUP", "AT", "NEXT", "LAST"), rows)
-        if not running:
+        if not books.daemon:
             line(
                 "No daemon runs here: these times are kept only by `daytwo serve`, or by cron (`daytwo install cron`)."
             )

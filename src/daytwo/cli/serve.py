@@ -1,6 +1,8 @@
 """`daytwo serve`: the daemon."""
 
 import asyncio
+import logging
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +14,7 @@ from daytwo.cli.options import ConfigOption, make
 from daytwo.core.errors import DaytwoError, ExitCode, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from daytwo.daemon import DaemonRole
+    from daytwo.daemon import Built, DaemonRole
 
 _PATIENCE = 10.0
 """Seconds that a check waits for the daemon's word."""
@@ -51,11 +53,24 @@ def run(
     chosen = _roles(roles)
     configure("json" if form == "json" else "text")
     with built(path, chosen, PROGRAM) as made:
-        if made.address:
-            sys.stderr.write(f"daytwo answers at {made.address}\n")
-        if made.link:
-            sys.stderr.write(f"There is no user yet. Make the first administrator here, once:\n  {made.link}\n")
+        _greet(made, _own_folder(path), lines=form == "json")
         asyncio.run(made.daemon.run())
+
+
+def _greet(made: "Built", folder: Path, *, lines: bool) -> None:
+    """Say where it answers, and how the first administrator comes in."""
+    from daytwo.serve.greeter import announce, is_journal
+
+    if made.address and lines:
+        logging.getLogger("daytwo.serve").info("daytwo answers at %s", made.address)
+    elif made.address:
+        sys.stderr.write(f"daytwo answers at {made.address}\n")
+    if made.link:
+        announce(made.link, folder, journal=is_journal(os.environ.get("JOURNAL_STREAM")), lines=lines)
+
+
+def _own_folder(path: Path) -> Path:
+    return (path if path.is_dir() else path.parent) / ".daytwo"
 
 
 def _check(path: Path) -> ExitCode:
@@ -63,7 +78,7 @@ def _check(path: Path) -> ExitCode:
     from daytwo.cli.output import line
     from daytwo.serve.client import Client
 
-    client = Client((path if path.is_dir() else path.parent) / ".daytwo", _PATIENCE)
+    client = Client(_own_folder(path), _PATIENCE)
     try:
         status = client.call("GET", "/api/health")["status"]
     except UnreachableError as error:

@@ -1,16 +1,14 @@
 """`daytwo snapshots`: list, show, diff."""
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 
+from daytwo.cli.ask import ask
 from daytwo.cli.options import ConfigOption, JsonOption, RepositoryOption, make
 from daytwo.cli.output import line, print_json, size, table, when
-from daytwo.cli.session import session
-
-if TYPE_CHECKING:
-    from daytwo.core.manifest import Snapshot
 
 snapshots = make("List snapshots; show one; compare two.")
 
@@ -26,36 +24,28 @@ def list_them(
     """List snapshots; show one; compare two."""
     if ctx.invoked_subcommand:
         return
-    from daytwo.questions import summary
+    from daytwo.questions import ListQuestion
 
-    with session(config, as_json=json) as app, app.look("list") as run:
-        found = [one for one in app.snapshots(run, repository) if backup in (None, one.manifest.backup)]
+    told = ask(config, ListQuestion(repository=repository), as_json=json)
+    found = [one for one in told if backup in (None, one["backup"])]
     if json:
-        print_json([summary(one) for one in found])
+        print_json(found)
         return
     if not found:
         line("There are no snapshots yet. Make one with `daytwo backup`.")
         return
-    places: dict[str, list[Snapshot]] = defaultdict(list)
+    places: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in found:
-        places[one.id].append(one)
+        places[one["id"]].append(one)
     rows = []
     for group in places.values():
         one = group[0]
-        where = ", ".join(f"{copy.repository} ({copy.level})" for copy in group)
+        where = ", ".join(f"{copy['repository']} ({copy['level']})" for copy in group)
         notes = [
-            word for word, true in (("pinned", any(g.pinned for g in group)), ("safety", one.manifest.safety)) if true
+            word for word, true in (("pinned", any(g["pinned"] for g in group)), ("safety", one["safety"])) if true
         ]
-        rows.append(
-            (
-                one.id,
-                when(one.at),
-                one.manifest.backup,
-                size(max(copy.manifest.size for copy in group)),
-                where,
-                ", ".join(notes),
-            )
-        )
+        taken, largest = datetime.fromisoformat(one["at"]), max(copy["size"] for copy in group)
+        rows.append((one["id"], when(taken), one["backup"], size(largest), where, ", ".join(notes)))
     table(("ID", "TAKEN", "BACKUP", "SIZE", "IN (TRUST)", ""), rows, right=frozenset({3}))
 
 
@@ -67,20 +57,19 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show what a snapshot holds, where it came from, and how far it is trusted."""
-    from daytwo.protect.restore import choose
-    from daytwo.questions import summary
+    from daytwo.core.manifest import Manifest
+    from daytwo.questions import ShowQuestion
 
-    with session(config, as_json=json) as app, app.look("show") as run:
-        found = choose(app.snapshots(run, repository), wanted, None)
-        where = app.bench.repository(found.repository).where(found.manifest)
-    manifest = found.manifest
+    found = ask(config, ShowQuestion(snapshot=wanted, repository=repository), as_json=json)
     if json:
-        print_json({**summary(found), "manifest": manifest.model_dump(mode="json"), "where": where})
+        print_json(found)
         return
-    line(f"Snapshot {found.id} of {manifest.app} ({manifest.environment}), backup {manifest.backup}")
-    line(f"  taken     {when(found.at)}, run {manifest.run}, sequence {manifest.sequence}")
-    line(f"  in        {found.repository}: {where}")
-    line(f"  trust     {found.level}{', pinned' if found.pinned else ''}{', safety' if manifest.safety else ''}")
+    manifest = Manifest.model_validate(found["manifest"])
+    line(f"Snapshot {manifest.id} of {manifest.app} ({manifest.environment}), backup {manifest.backup}")
+    line(f"  taken     {when(manifest.at)}, run {manifest.run}, sequence {manifest.sequence}")
+    line(f"  in        {found['repository']}: {found['where']}")
+    trust = [found["level"], *(word for word in ("pinned", "safety") if found[word])]
+    line(f"  trust     {', '.join(trust)}")
     line(f"  made by   daytwo {manifest.daytwo} on {manifest.host}, configuration {manifest.config[:12]}")
     for record in manifest.components:
         line()
@@ -108,17 +97,14 @@ def diff(
     json: JsonOption = False,
 ) -> None:
     """Compare two snapshots: components, sizes, rows by table, files."""
-    from daytwo.protect.diff import compare
-    from daytwo.protect.restore import choose
+    from daytwo.questions import DiffQuestion
 
-    with session(config, as_json=json) as app, app.look("diff") as run:
-        found = app.snapshots(run, repository)
-        changes = compare(choose(found, older, None).manifest, choose(found, newer, None).manifest)
+    changes = ask(config, DiffQuestion(older=older, newer=newer, repository=repository), as_json=json)
     if json:
         print_json(changes)
         return
     if not changes:
         line("The two snapshots hold the same.")
         return
-    rows = [(change.component, change.item, change.before, change.after) for change in changes]
+    rows = [tuple(change[name] for name in ("component", "item", "before", "after")) for change in changes]
     table(("COMPONENT", "WHAT", "BEFORE", "AFTER"), rows, right=frozenset({2, 3}))

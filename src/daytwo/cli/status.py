@@ -13,14 +13,13 @@ status = make("Is everything protected? What ran last, what is due.")
 @status.command()
 def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
+    from daytwo.cli.books import glanced
     from daytwo.config import glimpse
-    from daytwo.ledger.glance import glance
     from daytwo.protect.status import assess
-    from daytwo.store.url import StateUrl
 
     loaded = glimpse(config)
     now = datetime.now(UTC)
-    seen = glance(StateUrl.of(loaded), loaded.app, loaded.environment)
+    seen = glanced(loaded)
     stands = assess(loaded.backups, loaded.timezone, seen, now)
     if json:
         from daytwo.cli.output import print_json

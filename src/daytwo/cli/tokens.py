@@ -19,13 +19,13 @@ tokens = make("API tokens: limited, ending, revocable.")
 @tokens.command("list")
 def list_them(
     config: ConfigOption = None,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="Also those that have ended.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also those that were revoked.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List the tokens; their secrets are stored nowhere."""
     now = datetime.now(UTC)
     with opened_door(config) as door:
-        found = [one for one in door.read(door.tokens.all) if everything or one.state(now) == "active"]
+        found = [one for one in door.read(door.tokens.all) if everything or one.state(now) != "revoked"]
     if json:
         print_json([_summary(one, now) for one in found])
         return

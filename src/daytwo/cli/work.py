@@ -104,14 +104,29 @@ def _carry_out(app: App, job: Job) -> Any:
     if not job.order:
         return app.tidy(job.wait)
     kind = json.loads(job.order)["kind"]
-    from daytwo.questions import KINDS, QUESTION, answer
+    from daytwo.questions import EXTRACT, KINDS, QUESTION, answer
 
+    if kind == EXTRACT:
+        return _extract(app, job)
     if kind in KINDS:
         return answer(app, QUESTION.validate_json(job.order))
     from daytwo.orders import ORDER, perform
 
     result: BaseModel = perform(app, ORDER.validate_json(job.order), job.run, job.wait)
     return result.model_dump(mode="json")
+
+
+def _extract(app: App, job: Job) -> dict[str, str]:
+    """Write a piece of a snapshot where the daemon reads it."""
+    from daytwo.questions import ExtractQuestion, extracted
+
+    with app.look("extract") as run, os.fdopen(job.out, "wb", 0) as out:
+        found = extracted(app, ExtractQuestion.model_validate_json(job.order), run)
+        for chunk in found.chunks:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[out.write(rest) or 0 :]
+    return {"snapshot": found.snapshot, "component": found.component, "name": found.name}
 
 
 if __name__ == "__main__":

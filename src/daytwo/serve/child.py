@@ -34,6 +34,7 @@ class Job(BaseModel):
         via: the way they came.
         keys: age secret keys.
         wait: seconds to wait for another run of the app.
+        out: the open file that what is no JSON goes to; -1 where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Job(BaseModel):
     via: str = ""
     keys: tuple[str, ...] = Field(default=(), repr=False)
     wait: float = 600.0
+    out: int = -1
 
 
 class Child:
@@ -67,16 +69,19 @@ class Child:
         self._publish = publish
         self._process: asyncio.subprocess.Process | None = None
 
-    async def run(self) -> int:
+    async def run(self, started: Callable[[], None] = lambda: None) -> int:
         """Start it, hear it out.
+
+        Args:
+            started: called when it has been started, or could not be.
 
         Returns:
             Its exit code, negative for the signal that ended it.
         """
-        pipe = asyncio.subprocess.PIPE
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self._program, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, limit=_LONGEST_LINE
-        )
+        try:
+            self._process = process = await self._start()
+        finally:
+            started()
         assert process.stdin and process.stdout and process.stderr
         if self.stopped:
             process.send_signal(signal.SIGTERM)
@@ -92,6 +97,13 @@ class Child:
             _log.warning("run %s said: %s", self.job.run or "tidy", said[-2000:])
             self.last = self.last or {"what": said.splitlines()[-1]}
         return code
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            *self._program, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, limit=_LONGEST_LINE,
+            pass_fds=() if self.job.out < 0 else (self.job.out,),
+        )  # fmt: skip
 
     def _hear(self, line: bytes) -> None:
         try:

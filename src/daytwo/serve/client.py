@@ -4,16 +4,22 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from daytwo.core.errors import DaytwoError, RefusedError, UnreachableError, error_class
 
 SOCKET = "daytwo.sock"
 _PATIENCE = 60.0
 """Seconds without a word; a stream says something every 15."""
+_PAGE = 500
+"""Items of a list that the daemon gives at once, at most."""
+_CHUNK = 1 << 16
+"""Bytes."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -65,7 +71,50 @@ class Client:
             UnreachableError: it does not answer.
         """
         with self._request(method, path, body, headers or {}) as answer:
-            return _opened(answer.status, answer.read())
+            return _opened(answer.status, answer.read())["data"]
+
+    def made(self, path: str, body: Any) -> tuple[Any, bool]:
+        """Have something made; what it is, and whether it is new."""
+        with self._request("POST", path, body, {}) as answer:
+            return _opened(answer.status, answer.read())["data"], answer.status == 201
+
+    def listed(self, path: str, limit: int, after: str | None = None, **query: object) -> tuple[list[Any], str | None]:
+        """Read a list, as many pages as it takes.
+
+        Args:
+            path: of the list.
+            limit: how many items at most.
+            after: what the list before gave as its end.
+            query: what else is asked for; what is None is not.
+
+        Returns:
+            The items, and what to give as `after` to go on; None when there are no more.
+        """
+        found: list[Any] = []
+        while len(found) < limit:
+            wanted = address(path, **query, limit=min(_PAGE, limit - len(found)), after=after)
+            with self._request("GET", wanted, None, {}) as answer:
+                page = _opened(answer.status, answer.read())
+            found += page["data"]
+            after = page["next"]
+            if after is None:
+                break
+        return found, after
+
+    def download(
+        self, path: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
+    ) -> Generator[bytes, None, None]:
+        """Read what is no JSON, as it comes.
+
+        Raises:
+            DaytwoError: the daemon says no, as its own class of error.
+            UnreachableError: it does not answer, or ended before all of it was here.
+        """
+        with self._request(method, path, body, headers or {}) as answer:
+            if answer.status != 200:
+                _opened(answer.status, answer.read())
+            while chunk := answer.read(_CHUNK):
+                yield chunk
 
     def events(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Watch a run: the events' names and data, until the end."""
@@ -111,4 +160,14 @@ def _opened(status: int, text: bytes) -> Any:
     if "error" in document:
         problem = document["error"]
         raise error_class(problem["code"])(problem["message"], hint=problem["hint"])
-    return document["data"]
+    return document
+
+
+def address(path: str, **query: object) -> str:
+    """A path with what is asked for; what is None is not."""
+    told = {name: _plain(value) for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(told)}" if told else path
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

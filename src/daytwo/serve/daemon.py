@@ -21,8 +21,11 @@ _LAST_PARTS = 5.0
 
 
 @contextlib.contextmanager
-def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetime], role: str) -> Iterator[None]:
+def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetime], role: str) -> Iterator[Lock | None]:
     """Hold the daemon's place: two that do the same for an app on one host would only be in each other's way.
+
+    Yields:
+        The place of one that died and did not give it back, or None.
 
     Raises:
         BusyError: another one runs.
@@ -38,10 +41,8 @@ def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetim
             f"a daemon with the role {role} runs already: {who}",
             hint="Stop it first; `systemctl status` with its process id tells its unit",
         ) from None
-    if stale is not None:
-        _log.warning("the daemon before did not end well (%s)", stale.owner)
     try:
-        yield
+        yield stale
     finally:
         locks.release(name, f"serve {role}")
 

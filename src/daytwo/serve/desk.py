@@ -1,7 +1,8 @@
 """Where orders are taken, from people, programs and pages alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
@@ -19,6 +20,10 @@ _ASK = 300.0
 """Seconds that a question may take."""
 _QUESTIONS = 2
 """Questions answered side by side: each takes a process."""
+_DOWNLOADS = 2
+"""The same of downloads, which last as long as whoever reads them likes."""
+_CHUNK = 1 << 16
+"""Bytes."""
 _LOOK = 2.0
 """Seconds between two looks into the ledger, for what other processes do."""
 _QUIET = 15.0
@@ -30,6 +35,22 @@ def told(said: Mapping[str, Any]) -> DaytwoError:
     kind = error_class(str(said.get("code", "")))
     where, hint = str(said.get("where", "")), str(said.get("hint", ""))
     return kind(str(said.get("what", "its process died")), where=where, hint=hint)
+
+
+async def _pieces(file: int) -> AsyncIterator[bytes]:
+    """What comes out of a pipe, until nobody writes to it any more."""
+    reader = asyncio.StreamReader(_CHUNK)
+    pipe = os.fdopen(file, "rb", 0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        while piece := await asyncio.wait_for(reader.read(_CHUNK), _ASK):
+            yield piece
+    except TimeoutError:
+        raise UnreachableError("nothing more came in time", hint="Look at the repositories") from None
+    finally:
+        transport.close()
 
 
 class Desk:
@@ -50,6 +71,7 @@ class Desk:
         clock: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._questions = asyncio.Semaphore(_QUESTIONS)
+        self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self.queue = queue
         self.runs = runs
         self.workers = workers
@@ -129,6 +151,34 @@ class Desk:
         if "result" not in child.last:
             raise told(child.last)
         return child.last["result"]
+
+    async def fetch(self, who: Principal, question: str, keys: tuple[str, ...] = ()) -> AsyncGenerator[bytes]:
+        """Have a child process fetch something, as it comes; it waits for a slow reader.
+
+        Args:
+            who: on whose behalf.
+            question: as JSON.
+            keys: recovery keys; kept in memory only.
+
+        Raises:
+            BusyError: others are at it.
+            DaytwoError: it cannot be had; after the first piece, its end cannot.
+        """
+        if self._downloads.locked():
+            raise BusyError(f"{_DOWNLOADS} downloads are on their way", hint="Wait for the end of one")
+        async with self._downloads:
+            ours, theirs = os.pipe()
+            child = self.workers.child(question, who.name, who.via.value, keys, theirs)
+            task = asyncio.create_task(child.run(lambda: os.close(theirs)))
+            try:
+                async for piece in _pieces(ours):
+                    yield piece
+                await task
+            finally:
+                child.kill()
+                await asyncio.gather(task, return_exceptions=True)
+            if "result" not in child.last:
+                raise told(child.last)
 
     def row(self, run: str) -> RunRow:
         """A run.

@@ -98,9 +98,11 @@ class Workers(Part):
             self.beat()
             await self.sleep(_ROUND)
 
-    def child(self, order: str, actor: str, via: str, keys: tuple[str, ...] = ()) -> Child:
-        """A child for something that is in no queue: a question."""
-        job = Job(path=str(self._site.path), text=self._site.text, order=order, actor=actor, via=via, keys=keys)
+    def child(self, order: str, actor: str, via: str, keys: tuple[str, ...] = (), out: int = -1) -> Child:
+        """A child for something that is in no queue: a question; `out` is an open file for what is no JSON."""
+        job = Job(
+            path=str(self._site.path), text=self._site.text, order=order, actor=actor, via=via, keys=keys, out=out
+        )
         return Child(self._program, job, lambda event: None)
 
     def _begin(self, row: RunRow) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,22 @@ class Database:
 
     url: StateUrl
     engine: sa.Engine
+    opened: tuple[int, int] | None = None
+    """The device and inode of the file that was opened; None when the state is no file."""
+
+    @property
+    def lost(self) -> str:
+        """What became of the file since it was opened; empty while it is still there.
+
+        SQLite goes on with a file that has no name any more, and all of it is lost when the last process closes it.
+        """
+        if self.opened is None:
+            return ""
+        try:
+            same = _identity(self.url.file) == self.opened
+        except OSError as error:
+            return "" if isinstance(error, PermissionError) else "was removed or moved away"
+        return "" if same else "was replaced by another file"
 
     def close(self) -> None:
         """Give all connections back."""
@@ -63,7 +80,12 @@ def open_database(url: StateUrl) -> Database:
             f"the state {url} cannot be used: {said}",
             hint="Check the path or URL, its rights and the disk; or restore it from a copy",
         ) from None
-    return Database(url, engine)
+    return Database(url, engine, _identity(url.file) if url.is_sqlite else None)
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 def _prepare_file(url: StateUrl) -> None:

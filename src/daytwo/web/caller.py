@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from starlette.requests import Request
 
-from daytwo.access.door import Caller
+from daytwo.access.entry import Caller
 from daytwo.config.serving import Serve
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -43,6 +43,7 @@ class _Figures(Collector):
         config = self._house.current()
         own = (config.app, config.environment)
         good = GaugeMetricFamily("daytwo_backup_ok", "Whether a backup is as it should be", labels=_LABELS)
+        paused = GaugeMetricFamily("daytwo_backup_paused", "Whether somebody paused its schedule", labels=_LABELS)
         at = GaugeMetricFamily(
             "daytwo_backup_last_timestamp_seconds", "When the newest snapshot was begun", labels=_LABELS
         )
@@ -52,12 +53,13 @@ class _Figures(Collector):
         for one in assess(config.backups, config.timezone, seen, self._house.clock()):
             labels = (*own, one.name)
             good.add_metric(labels, float(one.health.well))
+            paused.add_metric(labels, float(one.name in seen.paused))
             if one.last:
                 at.add_metric(labels, one.last.at.timestamp())
                 size.add_metric(labels, one.last.size)
             if one.due:
                 due.add_metric(labels, one.due.timestamp())
-        return [good, at, size, due]
+        return [good, paused, at, size, due]
 
 
 def text(house: Here) -> str:

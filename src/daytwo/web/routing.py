@@ -1,5 +1,6 @@
 """Routes, each declared with the role it needs: what is not declared is not there."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -20,11 +21,13 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     422: {"model": Failure, "description": "It is read and makes no sense."},
 }
 _UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
+_NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
+"""What pydantic would take for seconds since 1970."""
 _NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
 
 
 def _only_text(value: object) -> object:
-    if isinstance(value, int | float) or (isinstance(value, str) and value.strip("+-.0123456789") == ""):
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
         raise ValueError("write it like 2026-11-21T03:00:00Z")
     return value
 

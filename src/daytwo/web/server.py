@@ -67,20 +67,22 @@ class Web(Part):
     def __init__(self, pulse: Pulse, app: FastAPI, settings: Serve, folder: Path, base: Path) -> None:
         super().__init__(pulse)
         refuse_open(settings)
-        options: dict[str, Any] = {
-            "http": PeerProtocol, "ws": "none", "lifespan": "off", "log_config": None, "access_log": False,
-            "server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": 3, "loop": "asyncio",
-        }  # fmt: skip
+        self._app = app
         tls = context(settings, base)
         self.public = _tcp(settings.listen)
-        self.local = _unix(folder / SOCKET, world=bool(settings.local))
-        self._path = folder / SOCKET
-        self._servers = [(_Server(uvicorn.Config(app, **options)), self.local)]
-        config = uvicorn.Config(app, **options)
+        self._path, self._world = folder / SOCKET, bool(settings.local)
+        self._servers = [(_Server(self._config()), _unix(self._path, world=self._world))]
+        config = self._config()
         if tls is not None:
             config.load()
             config.ssl = tls
         self._servers.append((_Server(config), self.public))
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._app, http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=3, loop="asyncio",
+        )  # fmt: skip
 
     @property
     def address(self) -> str:
@@ -93,8 +95,13 @@ class Web(Part):
         tasks = [asyncio.create_task(server.serve(sockets=[where])) for server, where in self._servers]
         try:
             while not self.stopping.is_set():
-                gone = "" if self._path.is_socket() else f"{self._path} is gone: start the daemon again"
-                self.beat(gone)
+                trouble = ""
+                if not self._path.is_socket():
+                    try:
+                        tasks.append(self._bind_again())
+                    except RefusedError as error:
+                        trouble = f"{self._path} was deleted: {error}; look at its folder"
+                self.beat(trouble)
                 await self.sleep(_ROUND)
                 for task in tasks:
                     if task.done():
@@ -105,6 +112,17 @@ class Web(Part):
                 server.should_exit = True
             await asyncio.gather(*tasks, return_exceptions=True)
             self._path.unlink(missing_ok=True)
+
+    def _bind_again(self) -> "asyncio.Task[None]":
+        """Somebody deleted the socket's file, and nobody can call any more; who is on the line stays there."""
+        made = _unix(self._path, world=self._world)
+        _log.warning("%s was deleted and is made again", self._path)
+        for old, where in self._servers:
+            for listener in getattr(old, "servers", ()) if where.family == socket.AF_UNIX else ():
+                listener.close()
+        server = _Server(self._config())
+        self._servers.append((server, made))
+        return asyncio.create_task(server.serve(sockets=[made]))
 
     async def started(self) -> None:
         """Return when both listeners answer."""

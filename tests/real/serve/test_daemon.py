@@ -85,6 +85,13 @@ def test_a_bad_file_is_refused_and_the_old_one_stays(shop: Place) -> None:
     assert shop.client.call("GET", "/api/config")["refused"] == ""
 
 
+def test_that_the_one_before_was_killed_is_told_once(shop: Place) -> None:
+    shop.start().kill()
+    shop.daemons[-1].wait(20)
+    shop.start()
+    assert shop.log.count("did not end well") == 1
+
+
 def test_two_daemons_on_one_state(shop: Place) -> None:
     first = shop.start()
     second = subprocess.run(
@@ -206,13 +213,16 @@ def test_a_watcher_sees_progress_and_the_end(held: Place) -> None:
     assert [name for name, _ in again] == ["end"], "one that has ended tells so at once"
 
 
-def test_the_state_is_read_only_or_gone_and_that_is_said(shop: Place) -> None:
+def test_the_state_is_gone_and_that_is_said(shop: Place) -> None:
     shop.start()
     (shop.folder / ".daytwo" / "state.db").rename(shop.folder / "aside.db")
     for end in ("-wal", "-shm"):
         (shop.folder / ".daytwo" / f"state.db{end}").unlink()
     answer = shop.web.get("/api/health")
-    assert answer.status_code in (200, 503)  # what is open stays open; a new connection finds an empty file
+    assert answer.status_code == 503
+    problems = shop.client.call("GET", "/api/monitoring/health/detailed")["problems"]
+    assert any("start the daemon again" in one for one in problems), problems
+    assert "start the daemon again" in shop.run("serve", "--check", code=1).stderr
     assert "Traceback" not in shop.log
 
 

@@ -1,14 +1,19 @@
 """Split over two processes, behind TLS, and with its own state in what it backs up."""
 
+import io
 import json
+import os
+import signal
 import ssl
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from daytwo.core.errors import BusyError, DaytwoError, UnreachableError, UsageError
 from tests.real.serve.running import Place, place, until
 
 
@@ -85,8 +90,76 @@ def test_json_lines_without_secrets(shop: Place, monkeypatch: pytest.MonkeyPatch
         "the ping that fails is told of",
     )
     assert "very-secret-path" not in str(detailed) + shop.log
-    lines = [json.loads(line) for line in shop.log.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in shop.log.splitlines()]
+    assert any("/welcome/" in one["message"] for one in lines)
     assert {"at", "level", "area", "message"} <= set(lines[0])
+
+
+def test_a_piece_of_a_snapshot_is_downloaded(shop: Place) -> None:
+    (shop.folder / "uploads" / "large").write_bytes(large := os.urandom(5_000_000))
+    shop.start()
+    shop.run("backup")
+
+    def take(**body: object) -> bytes:
+        return b"".join(shop.client.download("/api/snapshots/latest/extract", "POST", body))
+
+    assert take(component="uploads.tar", item="a.txt") == b"hello"
+    assert take(component="uploads", item="large") == large
+    with tarfile.open(fileobj=io.BytesIO(take(component="uploads"))) as tar:
+        assert any(name.endswith("a.txt") for name in tar.getnames())
+    [event, *_] = shop.json("audit", "list", "--action", "snapshot.extract")
+    assert (event["actor"], event["via"], event["detail"]["component"]) == ("root", "socket", "uploads.tar")
+    with pytest.raises(UsageError, match="holds no nothing"):
+        take(component="nothing")
+    with pytest.raises(DaytwoError, match=r"b\.txt"):
+        take(component="uploads.tar", item="b.txt")
+    assert not shop.children()
+
+
+def test_a_download_that_nobody_reads_to_its_end_leaves_nothing_behind(shop: Place) -> None:
+    (shop.folder / "uploads" / "large").write_bytes(os.urandom(30_000_000))
+    shop.start()
+    shop.run("backup")
+    body = {"component": "uploads", "item": "large"}
+    pieces = [shop.client.download("/api/snapshots/latest/extract", "POST", body) for _ in range(3)]
+    assert all(next(one) for one in pieces[:2])
+    with pytest.raises(BusyError, match="downloads are on their way"):
+        next(pieces[2])
+    assert shop.client.call("POST", "/api/snapshots/refresh"), "questions are answered meanwhile"
+    for one in pieces[:2]:
+        one.close()
+    until(lambda: not shop.children(), "the children have ended")
+    assert next(shop.client.download("/api/snapshots/latest/extract", "POST", body))
+
+
+def test_a_download_that_breaks_off_is_not_taken_for_whole(shop: Place) -> None:
+    (shop.folder / "uploads" / "large").write_bytes(os.urandom(30_000_000))
+    shop.start()
+    shop.run("backup")
+    pieces = shop.client.download("/api/snapshots/latest/extract", "POST", {"component": "uploads", "item": "large"})
+    next(pieces)
+    for child in shop.children():
+        os.kill(child, signal.SIGKILL)
+    with pytest.raises(UnreachableError):
+        list(pieces)
+
+
+def test_the_first_link_is_not_in_the_journal(shop: Place) -> None:
+    log = shop.folder / "serve.log"
+    log.touch()
+    told = f"{log.stat().st_dev}:{log.stat().st_ino}"  # a stand-in for systemd, which connects a socket
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JOURNAL_STREAM", told)
+        shop.start()
+    file = shop.folder / ".daytwo" / "first-admin-link"
+    assert "/welcome/" not in shop.log and str(file) in shop.log
+    assert file.stat().st_mode & 0o777 == 0o600
+    path = "/welcome/" + file.read_text().strip().rpartition("/")[2]
+    assert shop.web.get(path).status_code == 200
+    given = {"name": "alice", "password": "correct horse battery", "again": "correct horse battery"}
+    assert shop.web.post(path, data=given).status_code == 303
+    assert shop.web.get(path).status_code == 404
+    until(lambda: not file.exists(), "the file is removed")
 
 
 def test_questions_are_answered_by_a_child(shop: Place) -> None:

@@ -1,7 +1,7 @@
 """What a look through the trail found."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -58,6 +58,7 @@ class Verdict:
         exports: how many export records were compared with their events.
         anchors: how many heads kept elsewhere were compared.
         out_of_reach: how many of those are about the middle of a stretch that has been pruned since.
+        unread: by chain, how many events stand after the first wrong one: they were not looked at.
     """
 
     findings: tuple[Finding, ...]
@@ -66,6 +67,7 @@ class Verdict:
     exports: int
     anchors: int
     out_of_reach: int
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:

@@ -50,6 +50,7 @@ def verify(
         exports=sum(walk.heard for walk in walks),
         anchors=len(anchors),
         out_of_reach=sum(walk.out_of_reach for walk in walks),
+        unread={walk.chain: walk.unread for walk in walks if walk.unread},
     )
 
 
@@ -94,6 +95,7 @@ class Walk:
     events: int = 0
     heard: int = 0
     out_of_reach: int = 0
+    unread: int = 0
     _told: Mapping[str, Any] | None = None
     _segments: list[_Row] = field(default_factory=list)
 
@@ -103,7 +105,10 @@ class Walk:
         known = next(iter(self._rows(audit_chains, audit_chains.c.seq)), None)
         wrong = [finding for finding in (self._structure(known),) if finding]
         heard: list[Finding] = []
-        wrong += self._walk(heard)
+        broken = list(self._walk(heard))
+        if broken:
+            self.unread = self._count() - self.events - 1
+        wrong += broken
         if not wrong:
             wrong += [finding for finding in (self._pruning(), self._end(known)) if finding]
             wrong += self._pruned_anchors()
@@ -237,6 +242,10 @@ class Walk:
                 return
             after = rows[-1]["seq"]
             yield rows
+
+    def _count(self) -> int:
+        events = self._select(audit_events).subquery()
+        return self.connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one()
 
     def _at(self, condition: sa.ColumnElement[bool]) -> _Row | None:
         query = self._select(audit_events).where(condition).order_by(audit_events.c.seq).limit(1)

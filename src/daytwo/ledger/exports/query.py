@@ -2,10 +2,10 @@
 
 Records are in the order of their numbers, and each index ends with the number: the newest records with some property
 stand together at its end. When several properties are asked for, one index is read and the rest compared; the sums
-tell which one has the fewest records.
+tell which one has the fewest records. With words to search for, the search index knows the properties as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -26,8 +26,8 @@ _INDEXED = tuple(
     )
 )  # fmt: skip
 """What there are indexes by."""
-_READABLE = 8000
-"""So many records are read and compared in about 20 ms, and mostly far fewer until a page is full."""
+_READABLE = 1500
+"""So many records are read and compared faster than the search index finds several words with several properties."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,15 @@ def _query(
     counts = totals.counts(connection, place, {"": totals.EVER, **values})
     if not all(counts.values()):
         return None
-    index, expected = _best(counts)
     sqlite = connection.dialect.name == "sqlite"
-    expected *= span.size / counts[""]
-    query = sa.select(*RECORD).where(*_conditions(place, wanted, values, index if sqlite else frozenset(values)))
-    if sqlite and any(len(word) >= search.SHORTEST for word in words) and not _readable(words, expected):
-        table, conditions = search.by_index(words, values)
+    searched = sqlite and any(len(word) >= search.SHORTEST for word in words)
+    best, expected = _best(counts)
+    if searched and all(word.isascii() for word in words) and expected * span.size / counts[""] <= _READABLE:
+        searched = False  # beyond ASCII only the search index compares without regard to case
+    index = frozenset[str]() if searched else best if sqlite else frozenset(values)
+    query = sa.select(*RECORD).where(*_conditions(place, wanted, values, index))
+    if searched:
+        table, conditions = search.by_index(connection, words, values)
         number: sa.ColumnElement[int] = sa.literal_column("exports_search.rowid", sa.Integer())
         query = query.select_from(sa.join(table, exports, sa.true())).where(*conditions)
         return query.where(number.between(span.first, span.last)).order_by(number.desc())
@@ -133,14 +136,6 @@ def _query(
     if words and not sqlite and not search.has_trigrams(connection):
         return query.where(*search.by_words(words))
     return query.where(*search.by_reading(words))
-
-
-def _readable(words: Sequence[str], expected: float) -> bool:
-    """Whether what the other conditions leave is little enough to read it all.
-
-    SQLite compares letters beyond ASCII without regard to case only in its search index.
-    """
-    return expected <= _READABLE and all(word.isascii() for word in words)
 
 
 def _conditions(

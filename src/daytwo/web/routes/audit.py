@@ -1,10 +1,10 @@
 """The audit trail, for admins: `/api/audit`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import Query
+from fastapi import Depends, Path, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, JsonValue
 
@@ -12,7 +12,7 @@ from daytwo.access.roles import Role
 from daytwo.core.records import DataClass, Head
 from daytwo.ledger.audit import Filter, Recorded
 from daytwo.web.envelope import Data, Page
-from daytwo.web.house import Here
+from daytwo.web.house import Here, House
 from daytwo.web.routing import After, Area, Limit, Moment
 
 area = Area("audit", "/api/audit")
@@ -57,22 +57,34 @@ class VerdictShown(BaseModel):
     heads: list[Head] = Field(description="where each chain ends: keep them elsewhere")
     events: int
     exports: int
+    anchors: int = Field(description="how many heads kept elsewhere were compared")
+    unread: dict[str, int] = Field(description="by chain, how many events after the first wrong one were not looked at")
+    out_of_reach: int = Field(description="how many of those are about what has been pruned since")
 
 
-@area.get("", Role.ADMIN)
-def list_events(
-    house: Here,
+class Anchors(BaseModel):
+    """Heads that were kept elsewhere."""
+
+    heads: list[Head] = Field(max_length=10_000)
+
+
+def _wanted(
     actor: Word = None,
     action: Word = None,
     subject: Word = None,
     since: Time = None,
     until: Time = None,
     data_class: DataClass | None = None,
-    limit: Limit = 50,
-    after: After = None,
+) -> Filter:
+    return Filter(actor, action, subject, since, until, data_class)
+
+
+@area.get("", Role.ADMIN)
+def list_events(
+    house: Here, wanted: Annotated[Filter, Depends(_wanted)], limit: Limit = 50, after: After = None
 ) -> Page[EventShown]:
     """Events, the newest first. An action without a dot means all actions of that noun."""
-    found, following = house.audit.page(Filter(actor, action, subject, since, until, data_class), limit, after)
+    found, following = house.audit.page(wanted, limit, after)
     return Page(data=[_shown(one) for one in found], next=following)
 
 
@@ -82,31 +94,41 @@ def verify(house: Here) -> Data[VerdictShown]:
 
     Heads kept elsewhere are compared by `daytwo audit verify`, which reads the snapshots' manifests.
     """
-    verdict = house.audit.verify()
-    return Data(
-        data=VerdictShown(
-            whole=verdict.whole,
-            findings=[FindingShown(**vars(one)) for one in verdict.findings],
-            heads=list(verdict.heads),
-            events=verdict.events,
-            exports=verdict.exports,
-        )
-    )
+    return _judged(house, [])
+
+
+@area.post("/verify", Role.ADMIN)
+def verify_with(anchors: Anchors, house: Here) -> Data[VerdictShown]:
+    """Look through the whole trail, and compare it with heads that were kept elsewhere."""
+    return _judged(house, anchors.heads)
+
+
+def _judged(house: House, anchors: Sequence[Head]) -> Data[VerdictShown]:
+    verdict = house.audit.verify(anchors)
+    values = {**vars(verdict), "findings": [FindingShown(**vars(one)) for one in verdict.findings]}
+    return Data(data=VerdictShown(whole=verdict.whole, **values))
+
+
+@area.get("/heads", Role.ADMIN)
+def heads(house: Here) -> Data[list[Head]]:
+    """Where each chain ends now; kept elsewhere, it proves later that nothing before was rewritten."""
+    return Data(data=list(house.audit.heads()))
+
+
+@area.get("/events/{chain}/{seq}", Role.ADMIN)
+def show_event(
+    chain: Annotated[str, Path(max_length=20)], seq: Annotated[str, Path(max_length=20)], house: Here
+) -> Data[EventShown]:
+    """One event, by its id."""
+    return Data(data=_shown(house.audit.get(f"{chain}/{seq}")))
 
 
 @area.get("/export", Role.ADMIN, response_class=StreamingResponse, responses=_LINES)
 def export(
-    house: Here,
-    format: Literal["jsonl", "csv"] = "jsonl",
-    actor: Word = None,
-    action: Word = None,
-    subject: Word = None,
-    since: Time = None,
-    until: Time = None,
-    data_class: DataClass | None = None,
+    house: Here, wanted: Annotated[Filter, Depends(_wanted)], format: Literal["jsonl", "csv"] = "jsonl"
 ) -> StreamingResponse:
     """Events as JSON lines or CSV, the oldest first."""
-    lines = house.audit.export(Filter(actor, action, subject, since, until, data_class), format)
+    lines = house.audit.export(wanted, format)
     kind = "text/csv" if format == "csv" else "application/jsonl"
     return download(lines, kind, f"audit.{format}")
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from daytwo.access.door import Entry
+from daytwo.access.entry import Entry
 from daytwo.access.invitations import Invitation, Purpose
 from daytwo.access.roles import Principal, Role
 from daytwo.access.sessions import Session
@@ -170,7 +170,7 @@ def _twice(given: dict[str, str]) -> str:
 
 
 def _invitation(house: House, secret: str) -> Invitation:
-    return house.door.read(lambda connection: house.door.invitations.get(connection, secret))
+    return house.door.read(lambda connection: house.door.links.get(connection, secret))
 
 
 def _welcome(found: Invitation, house: House) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import Header, Path, Query, Response
+from fastapi import Depends, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -46,9 +46,7 @@ def add_export(
     return Data(data=added.record)
 
 
-@area.get("", Role.VIEWER)
-def list_exports(
-    house: Here,
+def _wanted(
     who: Word = None,
     what: Word = None,
     destination: Word = None,
@@ -57,29 +55,22 @@ def list_exports(
     since: Time = None,
     until: Time = None,
     text: Text = None,
-    limit: Limit = 50,
-    after: After = None,
+) -> ExportFilter:
+    return ExportFilter(who, what, destination, data_class, status, since, until, text)
+
+
+@area.get("", Role.VIEWER)
+def list_exports(
+    house: Here, wanted: Annotated[ExportFilter, Depends(_wanted)], limit: Limit = 50, after: After = None
 ) -> Page[ExportRecord]:
     """Exports, the newest first."""
-    wanted = ExportFilter(who, what, destination, data_class, status, since, until, text)
     found, following = _register(house).page(wanted, limit, after)
     return Page(data=found, next=following)
 
 
 @area.get(".csv", Role.VIEWER, response_class=StreamingResponse, responses=_CSV)
-def export_csv(
-    house: Here,
-    who: Word = None,
-    what: Word = None,
-    destination: Word = None,
-    data_class: DataClass | None = None,
-    status: Status | None = None,
-    since: Time = None,
-    until: Time = None,
-    text: Text = None,
-) -> StreamingResponse:
+def export_csv(house: Here, wanted: Annotated[ExportFilter, Depends(_wanted)]) -> StreamingResponse:
     """All of them as CSV; text that a spreadsheet would take for a formula begins with an apostrophe."""
-    wanted = ExportFilter(who, what, destination, data_class, status, since, until, text)
     register = _register(house)
     register.page(wanted, 1)  # what is wrong with the question must be known before the answer begins
     return download(register.csv(wanted), "text/csv", "exports.csv")
@@ -91,7 +82,7 @@ def report(
     by: By = By.WHO,
     since: Annotated[date | None, Query(description="the first day, UTC")] = None,
     until: Annotated[date | None, Query(description="the last day, UTC")] = None,
-    limit: Limit = 100,
+    limit: Annotated[int, Query(ge=1, le=100_000, description="how many lines at most")] = 100,
 ) -> Data[Totals]:
     """How many exports, with how many rows and bytes, by person, data, destination, class, status or month."""
     return Data(data=_register(house).report(by, since, until, limit))

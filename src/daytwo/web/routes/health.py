@@ -70,7 +70,12 @@ def problems(house: House) -> list[str]:
             connection.exec_driver_sql("select 1 from runs where 1 = 0")
     except Exception as error:  # whatever it is, it is the answer
         found.append(f"the state cannot be read: {type(error).__name__}")
-    if house.database.url.is_sqlite:
+    if lost := house.database.lost:
+        found.append(
+            f"the state {house.database.url} {lost}, and what is written now goes to the old one: stop the daemon, put "
+            "the file back or restore it from the last snapshot (daytwo-state.sqlite), and start the daemon again"
+        )
+    if house.database.url.is_sqlite and house.database.url.file.parent.is_dir():
         free = shutil.disk_usage(house.database.url.file.parent).free
         if free < _LITTLE:
             found.append(f"only {Size(free).human} is free beside the state")

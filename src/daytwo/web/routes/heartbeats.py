@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from daytwo.access.roles import Principal, Role
 from daytwo.core.errors import NotFoundError, UsageError
-from daytwo.ledger.heartbeats import EXCERPT, Book, Heartbeat, Kind, Ping, Promise, Report, State, unknown_ping
+from daytwo.ledger.heartbeats import EXCERPT, Begun, Book, Heartbeat, Kind, Ping, Promise, Report, State, unknown_ping
 from daytwo.serve.watchman import ping_url
 from daytwo.web.caller import address
 from daytwo.web.envelope import Data, Failure, Page
@@ -33,11 +33,15 @@ _HIGHEST_CODE = 255
 Name = Annotated[str, Path(max_length=63, pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the heartbeat's name")]
 PingId = Annotated[str, Path(max_length=36, description="the heartbeat's ping id")]
 What = Annotated[str, Path(max_length=5, description="`start`, `fail`, `log`, or the job's exit code, 0 to 255")]
-Rid = Annotated[UUID | None, Query(description="names the run, so that its end is matched with its start")]
+Rid = Annotated[
+    str | None,
+    Query(
+        description="a UUID that names the run, so that its end is matched with its start; anything else is left aside"
+    ),
+]
 _UNKNOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {}}, "description": "The report is safe: `OK`."},
     404: {"model": Failure, "description": "There is no such id."},
-    422: {"model": Failure, "description": "The `rid` is no UUID."},
 }
 
 
@@ -55,6 +59,10 @@ class HeartbeatData(BaseModel):
     succeeded: datetime | None = Field(description="when it last said success")
     exit_code: int | None
     duration_ms: int | None = Field(description="of its last run")
+    failed: bool = Field(description="whether its last report said failure")
+    open: list[Begun] = Field(description="its runs that have begun and not ended")
+    counted: datetime = Field(description="from when on its promise counts although it has not reported since")
+    pings: int = Field(description="the number of its newest ping")
     created: datetime
     missing: datetime | None = Field(description="since when it is not in the configuration")
     url: str | None = Field(description="where its job reports; whoever knows it can, so viewers are not told")
@@ -191,13 +199,13 @@ def _read(what: str) -> Report:
     raise NotFoundError("a ping ends in /start, /fail, /log or an exit code from 0 to 255")
 
 
-async def _take(id: str, report: Report, request: Request, house: House, rid: UUID | None) -> PlainTextResponse:
+async def _take(id: str, report: Report, request: Request, house: House, rid: str | None) -> PlainTextResponse:
     """Write a report down; answered when it is committed."""
     id = id.lower()
     name = await _ids(request, house).name(id)
     settings = house.current().serve
     whole = Report(
-        report.kind, report.exit_code, str(rid) if rid else "", None, await _body(request),
+        report.kind, report.exit_code, _run_of(rid), None, await _body(request),
         address(request, settings), request.headers.get("user-agent", ""),
     )  # fmt: skip
     promise, now = _promise(house, name), house.clock()
@@ -205,6 +213,14 @@ async def _take(id: str, report: Report, request: Request, house: House, rid: UU
         house.writer.submit(lambda connection: house.heartbeats.record(connection, name, whole, promise, now, id))
     )
     return PlainTextResponse("OK")
+
+
+def _run_of(rid: str | None) -> str:
+    """The run that a job names, as it is kept. What is no UUID names none: the report itself counts all the same."""
+    try:
+        return str(UUID(rid)) if rid else ""
+    except ValueError:
+        return ""
 
 
 class _Ids:

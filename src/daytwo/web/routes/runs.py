@@ -59,6 +59,8 @@ class RunView(BaseModel):
     summary: str
     actor: str
     via: str
+    owner: str = Field(description="the process that is, or was, at work on it")
+    queued: datetime | None = Field(description="when a daemon took the order")
     begun: datetime
     ended: datetime | None
     due: datetime | None

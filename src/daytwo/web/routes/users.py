@@ -16,6 +16,7 @@ from daytwo.web.house import Here
 from daytwo.web.routing import Area, Who
 
 area = Area("users", "/api/users")
+invitations = Area("users", "/api/invitations")
 RoleWord = Literal["viewer", "operator", "admin"]
 NamePath = Annotated[str, Path(max_length=63)]
 _CONFLICT = {409: {"model": Failure, "description": "It cannot be done as things are."}}
@@ -53,6 +54,17 @@ class Link(BaseModel):
     expires: datetime
 
 
+class InvitationShown(BaseModel):
+    """A one-time link that nobody has used, without what makes it one."""
+
+    purpose: str = Field(description="`first` makes the first admin, `invite` a user, `reset` gives another password")
+    name: str = Field(description="whose account it makes or opens; empty when they choose it themselves")
+    role: str
+    created: datetime
+    created_by: str
+    expires: datetime
+
+
 class Ended(BaseModel):
     """How many sessions ended."""
 
@@ -70,7 +82,7 @@ def invite(body: NewUser, who: Who, house: Here) -> Data[Link]:
     """Invite a user: they choose a password at the link."""
     _whole(who)
     door, role = house.door, Role.parse(body.role)
-    return Data(data=_link(house, door.do(lambda connection: door.invite(connection, body.name, role, who))))
+    return Data(data=_link(house, door.do(lambda connection: door.links.invite(connection, body.name, role, who))))
 
 
 @area.get("/{name}", Role.ADMIN)
@@ -107,7 +119,7 @@ def reset_password(name: NamePath, who: Who, house: Here) -> Data[Link]:
     """A link at which a user chooses a new password. The old one stays until they do."""
     _whole(who)
     door = house.door
-    return Data(data=_link(house, door.do(lambda connection: door.reset(connection, name, who))))
+    return Data(data=_link(house, door.do(lambda connection: door.links.reset(connection, name, who))))
 
 
 @area.delete("/{name}/sessions", Role.ADMIN)
@@ -115,6 +127,20 @@ def end_sessions(name: NamePath, who: Who, house: Here) -> Data[Ended]:
     """Log a user out everywhere."""
     door = house.door
     return Data(data=Ended(ended=door.do(lambda connection: door.log_out(connection, name, who))))
+
+
+@invitations.get("", Role.ADMIN)
+def open_invitations(house: Here) -> Data[list[InvitationShown]]:
+    """Links that nobody has used yet; the links themselves are stored nowhere."""
+    found = house.door.read(house.door.links.open)
+    return Data(data=[InvitationShown(**{**vars(one), "role": one.role.word}) for one in found])
+
+
+@invitations.delete("/{name}", Role.ADMIN, status_code=204)
+def withdraw_invitation(name: NamePath, who: Who, house: Here) -> None:
+    """End a link: it leads nowhere any more."""
+    _whole(who)
+    house.door.do(lambda connection: house.door.links.withdraw(connection, name, who))
 
 
 def _whole(who: Principal) -> None:
@@ -130,4 +156,4 @@ def _shown(user: User) -> UserShown:
 
 
 def _link(house: Here, made: tuple[str, Invitation]) -> Link:
-    return Link(link=house.door.link(made[0]), expires=made[1].expires)
+    return Link(link=house.door.links.address(made[0]), expires=made[1].expires)

@@ -135,7 +135,8 @@ def _totals() -> None:
 
 def _search_in_sqlite() -> None:
     tokenizer = "trigram" if sqlite3.sqlite_version_info >= _TRIGRAMS_SINCE else "unicode61"
-    columns = "who, what, destination, rest"
+    # One word each in the columns that begin with `is`: that a record has exactly this person, data, ...
+    columns = "who, what, destination, rest, is_who, is_what, is_destination, is_class, is_status"
     op.execute(f"CREATE VIRTUAL TABLE exports_search USING fts5({columns}, content='', tokenize='{tokenizer}')")
 
 
