@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.parts import docker as docker_part
+from tests.parts import programs
 from tests.parts.docker import DockerEngine
 from tests.parts.mariadb import MariadbServer
 from tests.parts.mariadb import mariadb as mariadb_server
@@ -39,6 +40,7 @@ FIRST_DOCKER_SECONDS = 1200
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and agree on the session's folder."""
     config.addinivalue_line("markers", "real: needs real servers; slower")
+    programs.note()
     given = getattr(config, "workerinput", {}).get("daytwo_session")
     config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
 
@@ -54,6 +56,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End what all workers shared; they have ended by now."""
     if SESSION in config.stash and not hasattr(config, "workerinput"):
         docker_part.end_session(config.stash[SESSION][0])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A test whose programs' pipes stay open fails."""
+    yield
+    if found := programs.left_open():
+        pytest.fail("a program's pipes were left open, which was begun here:\n" + "\n".join(found), pytrace=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

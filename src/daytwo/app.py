@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from daytwo.config import Config, load
+from daytwo.config.making import services_of
 from daytwo.core.errors import BusyError, CancelledError, DaytwoError, UsageError
 from daytwo.core.manifest import Mark, MarkKind, Snapshot
 from daytwo.core.owner import Owner, hold
-from daytwo.core.registry import repository_class, service_class
+from daytwo.core.registry import repository_class
 from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Progress, Run
 from daytwo.core.service import AnyService
@@ -119,9 +120,7 @@ class App:
 
     def services(self) -> dict[str, AnyService]:
         """The services, made from their settings, and daytwo's own state as one more."""
-        place = self.config.place
-        own = {own_state.NAME: own_state.own_service(self.config)}
-        return {name: service_class(one.kind)(name, one, place) for name, one in self.config.services.items()} | own
+        return services_of(self.config) | {own_state.NAME: own_state.own_service(self.config)}
 
     def repositories(self) -> dict[str, AnyRepository]:
         """The repositories, made from their settings."""

@@ -1,7 +1,8 @@
 """The daemon's composition root: configuration, state, parts and pages wired into one process."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,10 +11,12 @@ from pathlib import Path
 from daytwo.access.door import Door
 from daytwo.app import utc_now
 from daytwo.config import Config, PingTarget
+from daytwo.config.making import services_of
+from daytwo.core.check import Check
 from daytwo.core.errors import SecretError
 from daytwo.core.owner import Owner, hold, is_named_dead
+from daytwo.ledger import heartbeats as beats
 from daytwo.ledger.audit import Audit
-from daytwo.ledger.heartbeats import Book, Watches
 from daytwo.ledger.locks import Locks
 from daytwo.ledger.queue import Queue
 from daytwo.ledger.runs import Runs
@@ -22,21 +25,30 @@ from daytwo.protect.ping import address as ping_address
 from daytwo.protect.ping import ping
 from daytwo.serve.daemon import Daemon, only_one
 from daytwo.serve.desk import Desk
+from daytwo.serve.greeter import Greeter
 from daytwo.serve.heart import Heart
 from daytwo.serve.hub import Hub
+from daytwo.serve.judge import Judge
 from daytwo.serve.keeper import Keeper
+from daytwo.serve.lookout import Lookout
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.scheduler import Scheduler
 from daytwo.serve.site import Site
 from daytwo.serve.watchman import Watchman, follow
 from daytwo.serve.workers import Workers
-from daytwo.store.database import open_database
+from daytwo.store.database import Database, open_database
 from daytwo.store.url import StateUrl
 from daytwo.store.writer import Writer
+from daytwo.watch.catalog import checks_of
+from daytwo.watch.numbers import Numbers
+from daytwo.watch.observations import Observations
+from daytwo.watch.rules import Book, Evaluator
 from daytwo.web.application import create
 from daytwo.web.house import House
 from daytwo.web.server import Web
+
+_log = logging.getLogger(__name__)
 
 
 class DaemonRole(StrEnum):
@@ -45,7 +57,7 @@ class DaemonRole(StrEnum):
     WEB = "web"
     """Answers: the API, the pages, the Unix socket."""
     PROBE = "probe"
-    """Watches: heartbeats that stay away."""
+    """Watches: asks the checks, judges by the rules, and notices heartbeats that stay away."""
     WORK = "work"
     """Orders what is due, and has it done."""
 
@@ -89,8 +101,9 @@ def built(
         stack.callback(database.close)
         stack.enter_context(hold(folder / "owners", owner))
         locks = Locks(database, lambda text: is_named_dead(text, folder / "owners"))
-        for role in dict.fromkeys(roles):
-            stack.enter_context(only_one(locks, site, owner, clock, role.value))
+        stale = [stack.enter_context(only_one(locks, site, owner, clock, role.value)) for role in dict.fromkeys(roles)]
+        for dead in dict.fromkeys(one.owner for one in stale if one is not None):
+            _log.warning("the daemon before did not end well (%s)", dead)
         writer = stack.enter_context(Writer(database))
         own = (config.app, config.environment)
         audit, runs, queue = Audit(database, *own, clock), Runs(database, *own), Queue(database, *own)
@@ -102,10 +115,11 @@ def built(
         if DaemonRole.WORK in roles:
             parts += [Scheduler(pulse, site, schedules, queue, audit, writer, workers.wake, clock), workers]
             parts.append(Keeper(pulse, site, audit, clock))
-        heartbeats = Book(database, *own)
+        heartbeats = beats.Book(database, *own)
         follow(site, heartbeats, writer, clock)
         if DaemonRole.PROBE in roles:
-            parts.append(Watchman(pulse, site, heartbeats, Watches(database, *own), writer, clock))
+            parts.append(Watchman(pulse, site, heartbeats, beats.Watches(database, *own), writer, clock))
+            parts += _watching(pulse, site, database, writer, clock)
         address = link = ""
         if DaemonRole.WEB in roles:
             door = Door(database, writer, audit, clock, lambda: site.config.serve)
@@ -125,7 +139,25 @@ def built(
             parts.append(web)
             address = config.serve.url or f"{'https' if config.serve.tls else 'http'}://{web.address}"
             link = door.first_link(address) or ""
+            parts.append(Greeter(pulse, folder, lambda: door.read(door.links.waits_for_first)))
         yield Built(Daemon(site, parts), address, link)
+
+
+def _watching(
+    pulse: Pulse, site: Site, database: Database, writer: Writer, clock: Callable[[], datetime]
+) -> tuple[Part, Part]:
+    """What asks the checks, and what judges their numbers."""
+    own = (site.config.app, site.config.environment)
+    numbers, observations, book = Numbers(database, *own), Observations(database, *own), Book(*own)
+    evaluator = Evaluator(book, numbers)
+    return (
+        Lookout(pulse, site, _checks, observations, numbers, evaluator, writer, clock),
+        Judge(pulse, site, database, writer, numbers, observations, evaluator, book, clock),
+    )
+
+
+def _checks(config: Config) -> Mapping[str, Check]:
+    return checks_of(services_of(config).values())
 
 
 def _ping(config: Config) -> str:

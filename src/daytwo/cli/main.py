@@ -23,6 +23,15 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pin": "Keep a snapshot for ever, whatever the rules say.",
         "unpin": "Let the rules decide about a snapshot again.",
     },
+    "Watch": {
+        "check": "Ask checks now; ends as a monitoring plug-in does.",
+        "ps": "The app's containers: state, health, restarts, CPU, memory.",
+        "top": "Everything that is watched, live.",
+        "metrics": "The newest number of every series.",
+        "stats": "Numbers over a time: mean, least, most, percentiles.",
+        "uptime": "How much of the time everything worked.",
+        "rules": "What is an alert, and how each rule stands; try one on what was recorded.",
+    },
     "Look": {
         "status": "Is everything protected? What ran last, what is due.",
         "doctor": "Check tools, versions, rights, disk and keys, each with its remedy.",

@@ -1,13 +1,15 @@
 """What must hold between the blocks of a configuration: names exist, secrets have readers, nothing holds itself."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
 from daytwo.config.models import Backup, Hook
 from daytwo.config.problems import nearest
 from daytwo.config.validate import Parts
+from daytwo.config.watching import SOURCES
 from daytwo.core.errors import DaytwoError
 from daytwo.core.registry import service_class
 from daytwo.core.service import Component, Place, Service, ServiceSettings
@@ -15,6 +17,7 @@ from daytwo.core.service import Component, Place, Service, ServiceSettings
 if TYPE_CHECKING:
     from daytwo.core.fileset import Choice
 
+_WILD = {"*", "?", "["}
 _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
 
 
@@ -37,6 +40,10 @@ def cross_check(parts: Parts, place: Place) -> None:
         _hooks(parts, name, backup)
         _stops(parts, name, backup)
         _not_into_itself(parts, name, backup, place)
+    rules = _rules(parts)
+    for name, block in rules.items():
+        _rule_names(parts, name, block, rules)
+    _no_circles(parts, rules)
 
 
 def _components(parts: Parts, name: str, place: Place) -> tuple[Component, ...] | None:
@@ -138,6 +145,8 @@ def _backup_names(parts: Parts, name: str, components: Mapping[str, tuple[Compon
             parts.problem(f"{repository} is named twice", *where)
         elif copied and copied not in chosen:
             parts.problem(f"{repository} is a copy of {copied}, which this backup does not write to", *where)
+    if not seen and services and all(components.get(service) == () for service in services):
+        parts.problem("has nothing to back up: none of the services holds data", "backups", name, key=True)
     if not repositories:
         parts.problem("has nowhere to go: there are no repositories", "backups", name, key=True)
 
@@ -182,6 +191,72 @@ def _not_into_itself(parts: Parts, name: str, backup: Backup, place: Place) -> N
                     f"stores inside {folder}, which backup {name} reads as service {service}: choose another folder, "
                     "or exclude it there", "repositories", repository, "path",
                 )  # fmt: skip
+
+
+def _rules(parts: Parts) -> dict[str, Mapping[str, Any]]:
+    """The rules as they are written, without those that are off."""
+    written = {name: parts.document.data["rules"][name] for name in parts.names("rules")}
+    return {name: block for name, block in written.items() if isinstance(block, Mapping) and not block.get("off")}
+
+
+def _rule_names(parts: Parts, name: str, block: Mapping[str, Any], rules: Mapping[str, Any]) -> None:
+    """The first part of each name that a rule looks at. Which checks and series there are behind it, a service's kind
+    says, or time: the daemon tells what it does not find."""
+    services = parts.names("services")
+    for key in ("check", "series", "of"):
+        text = block.get(key)
+        if not isinstance(text, str):
+            continue
+        if not _may_begin(text, [*services, *SOURCES]):
+            known = nearest(text.partition(".")[0], services)
+            parts.problem(f"nothing that is watched is called {text}; {known}", "rules", name, key)
+        elif key == "check" and getattr(parts.services.get(text), "check", None) is False:
+            parts.problem(f"the service {text} is not checked: it says `check: false`", "rules", name, key)
+    for where, other in _words(parts, "rules", name, "depends_on"):
+        if other not in rules and (_WILD & set(other) or not _may_begin(other, [*services, *SOURCES])):
+            known = nearest(other, [*services, *rules])
+            parts.problem(f"there is no check and no rule {other}; {known}", *where)
+
+
+def _may_begin(text: str, roots: Iterable[str]) -> bool:
+    """Whether a name, or one that fits a pattern, can be one of the roots or something of it."""
+    fixed = re.split(r"[*?[]", text, maxsplit=1)[0]
+    if fixed == text:
+        return any(text == root or text.startswith(f"{root}.") for root in roots)
+    return any(fnmatchcase(root, text) or _begin_alike(fixed, f"{root}.") for root in roots)
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _no_circles(parts: Parts, rules: Mapping[str, Mapping[str, Any]]) -> None:
+    """Rules that depend on each other would each be a consequence of the other, and nobody would be told."""
+    ways = {name: [other for _, other in _words(parts, "rules", name, "depends_on")] for name in rules}
+
+    def next_to(name: str) -> Iterator[str]:
+        for other in ways[name]:
+            yield from (one for one, block in rules.items() if one == other or block.get("check") == other)
+
+    told: set[str] = set()
+    for start in rules:
+        circle = [] if start in told else _circle(start, [start], next_to, set())
+        if circle:
+            told |= set(circle)
+            text = " -> ".join([*circle, start])
+            parts.problem(f"depends on itself: {text}; nobody would be told", "rules", start, "depends_on", key=True)
+
+
+def _circle(start: str, trail: list[str], next_to: Callable[[str], Iterable[str]], seen: set[str]) -> list[str]:
+    """The way from the last of a trail back to a rule; empty where there is none."""
+    for other in next_to(trail[-1]):
+        if other == start:
+            return trail
+        if other not in seen:
+            seen.add(other)
+            if found := _circle(start, [*trail, other], next_to, seen):
+                return found
+    return []
 
 
 def _would_read(choice: "Choice", folder: File) -> bool:

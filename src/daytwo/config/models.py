@@ -22,6 +22,7 @@ from pydantic_core import CoreSchema
 
 from daytwo.config.serving import Heartbeat, Records, Serve
 from daytwo.config.types import Count, Model, Name, Names, PingUrl, Slug, Span
+from daytwo.config.watching import Rule, Watch
 from daytwo.config.zone import host_zone
 from daytwo.core.repository import RepositorySettings
 from daytwo.core.schedule import Cron, zone_of
@@ -229,6 +230,8 @@ class Config(Model):
     heartbeats: dict[Slug, Heartbeat] = Field(
         default={}, description="jobs elsewhere that report to the daemon, by name"
     )
+    rules: dict[Name, Rule] = Field(default={}, description="what is an alert, by name")
+    watch: Watch = Field(default=Watch(), description="how it is watched")
     records: Records = Field(default=Records(), description="how long the audit trail and export records are kept")
     serve: Serve = Field(default=Serve(), description="the daemon")
     state: Annotated[
@@ -275,5 +278,5 @@ class Config(Model):
 
 __all__ = [
     "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "Origin", "Ping", "PingTarget", "Records", "Recovery",
-    "Serve",
+    "Rule", "Serve", "Watch",
 ]  # fmt: skip

@@ -8,18 +8,20 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from daytwo.core.check import Check, Timing
 from daytwo.core.errors import IntegrityError, UsageError
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret, SecretRef, resolve
 from daytwo.core.target import Target, make_target
+from daytwo.core.units import Duration
 
 
 class Phase(IntEnum):
@@ -43,6 +45,9 @@ class DumpFacts:
 
 class Dump(ABC):
     """One reading of a component's data: its bytes, once, and then its facts."""
+
+    settled: bool = False
+    """Whether what is written at its source from now on stays out of it, so that files may be read beside it."""
 
     @abstractmethod
     def chunks(self) -> Iterator[bytes]:
@@ -233,6 +238,23 @@ class Component(ABC):
         raise UsageError(f"{self.name} is one piece; extract it whole")
 
 
+class Checking(BaseModel):
+    """When a service is checked; what is left out is what its kind finds right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: Duration | None = Field(default=None, gt=0, description="how long from one observation to the next")
+    timeout: Duration | None = Field(default=None, gt=0, description="how long one attempt may take")
+    retries: int | None = Field(default=None, ge=0, description="attempts more, at once, before it is an observation")
+    failures: int | None = Field(default=None, ge=1, description="failed observations in a row that are an alert")
+
+    def timing(self, usual: Timing) -> Timing:
+        """What counts: what is set, and `usual` for the rest."""
+        return replace(
+            usual, **{name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        )
+
+
 class ServiceSettings(BaseModel):
     """The settings every kind of service has."""
 
@@ -243,6 +265,7 @@ class ServiceSettings(BaseModel):
     ssh: str | None = Field(default=None, description="SSH destination (alias or user@host) of the machine it is on")
     container_user: str | None = Field(default=None, description="user for commands inside the container")
     secret: bool = Field(default=False, description="encrypt its data to the recovery recipients wherever it is stored")
+    check: Checking | Literal[False] = Field(default=Checking(), description="when it is checked; `false`: not at all")
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -290,6 +313,14 @@ class Service(ABC, Generic[S]):
     def components(self) -> tuple[Component, ...]:
         """What a backup of this service must hold; empty for a kind without data."""
         return ()
+
+    def checks(self) -> tuple[Check, ...]:
+        """What is asked of it while it is watched; the first bears its name. Empty where nothing can be asked."""
+        return ()
+
+    def timing(self, usual: Timing) -> Timing:
+        """When it is asked: its settings, and for the rest what its kind finds right."""
+        return self.settings.check.timing(usual) if isinstance(self.settings.check, Checking) else usual
 
     def tools(self) -> tuple[str, ...]:
         """Programs that must be installed at its target, for `daytwo doctor`."""

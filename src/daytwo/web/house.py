@@ -21,6 +21,7 @@ from daytwo.serve.desk import Desk
 from daytwo.serve.pulse import Pulse
 from daytwo.store.database import Database
 from daytwo.store.writer import Writer
+from daytwo.watch.views import Views
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class House:
         """The jobs elsewhere that report, and what they said."""
         config = self.current()
         return Book(self.database, config.app, config.environment)
+
+    @cached_property
+    def views(self) -> Views:
+        """What is shown of what is watched."""
+        config = self.current()
+        return Views(self.database, config.app, config.environment, self.clock)
 
     def record(
         self,

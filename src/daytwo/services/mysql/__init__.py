@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
+from daytwo.core.check import Check
 from daytwo.core.command import command
 from daytwo.core.errors import DaytwoError, IntegrityError, UsageError
 from daytwo.core.manifest import ComponentRecord, Identity
@@ -14,7 +15,7 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, Phase, Service, Source, Staged, Verification
 from daytwo.core.units import Size
-from daytwo.services.mysql.client import DUMPERS, Client, Settings, quoted, text
+from daytwo.services.mysql.client import DUMPERS, Client, Settings, Tool, quoted, text
 from daytwo.services.mysql.dump import dumping
 from daytwo.services.mysql.reader import READER, Part, Reader, read, sections
 from daytwo.services.mysql.restore import names_for, stage
@@ -38,9 +39,24 @@ class Mysql(Service[Settings]):
         """One dump."""
         return (SqlComponent(self),)
 
-    def client(self) -> Client:
-        """The client programs for this service."""
-        return Client(self.settings, self.target, self.secret(self.settings.password, "password"))
+    def checks(self) -> tuple[Check, ...]:
+        """Whether it answers, and the queries of the configuration."""
+        from daytwo.services.mysql.checks import READY, DatabaseCheck, Line, QueryCheck
+
+        line = Line(self.client)
+        queries = self.settings.queries.items()
+        return (
+            DatabaseCheck(self.name, self.name, self.timing(READY), line),
+            *(QueryCheck(f"{self.name}.{name}", self.name, query, line) for name, query in queries),
+        )
+
+    def client(self, tools: dict[tuple[str, ...], Tool] | None = None) -> Client:
+        """The client programs for this service.
+
+        Args:
+            tools: those that are known to be there; what is found is added.
+        """
+        return Client(self.settings, self.target, self.secret(self.settings.password, "password"), tools)
 
 
 class SqlComponent(Component):

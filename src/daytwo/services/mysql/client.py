@@ -1,16 +1,19 @@
 """Talks to MariaDB and MySQL through their own client programs, whichever of the two is installed at the target."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
 
 from daytwo.core.command import Command, command
 from daytwo.core.errors import CommandError, DaytwoError, MissingToolError, SourceError, UnreachableError
+from daytwo.core.explain import explain
 from daytwo.core.process import Process, capture
+from daytwo.core.query import Query, QueryName
+from daytwo.core.reading import ask
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret, SecretRef
 from daytwo.core.service import ServiceSettings
@@ -42,6 +45,9 @@ class Settings(ServiceSettings):
         default=(),
         description="tables that are not dumped, and that a restore of the whole database leaves as they are",
     )
+    queries: Mapping[QueryName, Query] = Field(
+        default={}, description="queries that return a number each, by name: the checks `SERVICE.NAME`"
+    )
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,20 @@ class Client:
         settings: how the server is reached.
         target: where the programs run.
         password: for the user, if there is one.
+        tools: programs that are known to be there; what is found is added.
     """
 
-    def __init__(self, settings: Settings, target: Target, password: Secret | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        target: Target,
+        password: Secret | None,
+        tools: dict[tuple[str, ...], Tool] | None = None,
+    ) -> None:
         self.settings = settings
         self.target = target
         self._password = password
-        self._tools: dict[tuple[str, ...], Tool] = {}
+        self._tools = {} if tools is None else tools
 
     def tool(self, names: Sequence[str], run: Run) -> Tool:
         """The first of these programs that is installed at the target.
@@ -130,6 +143,28 @@ class Client:
             answer = process.stdout.read().decode("utf-8", "replace")
             process.finish()
         lines = answer.split("\n")[:-1]  # the client escapes newlines in values; other line ends are data
+        return [tuple(_unescape(field) for field in line.split("\t")) for line in lines]
+
+    def told(self, sql: str, run: Run, *, force: bool = False) -> list[Row]:
+        """Run statements in the service's database and give back their answers, the names of the columns first.
+
+        Args:
+            sql: the statements.
+            run: the run it belongs to.
+            force: go on after a statement that fails, and leave its answer out.
+
+        Raises:
+            SourceError, UnreachableError, CommandError: what the server said; with `force` only when it said nothing
+                else.
+        """
+        options = ["--batch", "--column-names", "--binary-mode", "--default-character-set=utf8mb4"]
+        options += [f"--database={self.settings.database}", *(["--force"] if force else [])]
+        inner = self.command(self.tool(CLIENTS, run), *options)
+        with self.explained():
+            done = ask(self.target, replace(inner, ok=(0, 1) if force else (0,)), run, stdin=sql.encode())
+            if done.code and not done.stdout:
+                raise explain(inner, inner.argv[0], done.code, done.stderr)
+        lines = done.stdout.decode("utf-8", "replace").split("\n")[:-1]
         return [tuple(_unescape(field) for field in line.split("\t")) for line in lines]
 
     def script(self, chunks: Iterable[bytes], run: Run, database: str | None = None) -> None:

@@ -4,6 +4,7 @@ A dump is in `pg_dump`'s custom format, uncompressed; roles and tablespaces are 
 where the service's target says: here, in the database's container, on an SSH host.
 """
 
+from daytwo.core.check import Check
 from daytwo.core.errors import ConfigError
 from daytwo.core.secrets import Secret, SecretRef
 from daytwo.core.service import Component, Service
@@ -27,6 +28,16 @@ class PostgresService(Service[PostgresSettings]):
         tools = Tools(self.settings, self.target, self.access)
         database = DatabaseComponent(self.name, tools)
         return (GlobalsComponent(self.name, tools), database) if self.settings.globals else (database,)
+
+    def checks(self) -> tuple[Check, ...]:
+        """Whether it answers, its tables, its slow statements, and the queries of the configuration."""
+        from daytwo.services.postgres.asking import Line
+        from daytwo.services.postgres.checks import READY, checks_of
+        from daytwo.services.postgres.slow import SlowCheck
+
+        line = Line(self.access, self.settings.bin)
+        slow = SlowCheck(f"{self.name}.slow", self.name, self.settings.slow, line)
+        return checks_of(self.name, line, self.timing(READY), self.settings.queries, (slow,))
 
     def tools(self) -> tuple[str, ...]:
         """The client tools; a folder of them is found by itself or named by `bin`."""

@@ -8,8 +8,10 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from daytwo.core.query import Query, QueryName, reserved
 from daytwo.core.secrets import SecretRef, remember
 from daytwo.core.service import ServiceSettings
+from daytwo.core.units import Duration
 
 PARAMETERS = {
     "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
@@ -99,6 +101,12 @@ class PostgresSettings(ServiceSettings):
         default=(), description="tables left out of the dump, as patterns of `pg_dump --exclude-table`"
     )
     jobs: int = Field(default=2, ge=1, le=64, description="how many connections restore side by side")
+    slow: Duration = Field(
+        default=Duration(1), gt=0, description="a statement that takes longer on average is slow (pg_stat_statements)"
+    )
+    queries: Mapping[QueryName, Query] = Field(
+        default={}, description="queries that return a number each, by name: the checks `SERVICE.NAME`"
+    )
 
     @field_validator("url", mode="before")
     @classmethod
@@ -112,6 +120,12 @@ class PostgresSettings(ServiceSettings):
                 "a URL with a password does not belong in this file: write {env: DATABASE_URL}, or leave the "
                 "password out and give it as `password: {env: NAME}`"
             )
+        return value
+
+    @field_validator("queries")
+    @classmethod
+    def _own_names(cls, value: Mapping[str, Query]) -> Mapping[str, Query]:
+        reserved(tuple(value), ("tables", "slow"))
         return value
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from daytwo.core.check import Check
 from daytwo.core.command import command
 from daytwo.core.errors import CommandError, DaytwoError, IntegrityError, MissingToolError, UnreachableError, UsageError
 from daytwo.core.manifest import ComponentRecord, Identity
@@ -33,6 +34,12 @@ class Redis(Service[Settings]):
     def components(self) -> tuple[Component, ...]:
         """One RDB."""
         return (RdbComponent(self),)
+
+    def checks(self) -> tuple[Check, ...]:
+        """Whether it answers, and how it is."""
+        from daytwo.services.redis.checks import READY, ServerCheck
+
+        return (ServerCheck(self.name, self.name, self.timing(READY), self.client),)
 
     def client(self) -> Client:
         """The server, secrets resolved."""

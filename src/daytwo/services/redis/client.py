@@ -10,6 +10,7 @@ from pydantic import Field
 from daytwo.core.command import Command, command
 from daytwo.core.errors import CommandError, DaytwoError, MissingToolError, SourceError, UnreachableError
 from daytwo.core.process import capture
+from daytwo.core.reading import ask
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret, SecretRef, redact
 from daytwo.core.service import ServiceSettings
@@ -130,6 +131,28 @@ class Client:
             return done.text
 
         return first_tool(CLIENTS, once, self.target)
+
+    def tell(self, run: Run, tool: str, *commands: str) -> str:
+        """Send several commands over one connection and take their answers, errors among them, as they come.
+
+        Args:
+            run: the run it belongs to.
+            tool: the program to use.
+            commands: one a line.
+
+        Raises:
+            SourceError, UnreachableError, CommandError: there is no connection, or it may not be used.
+        """
+        lines = "".join(f"{line}\n" for line in commands).encode()
+        try:
+            done = ask(self.target, self.command(tool), run, stdin=lines)
+        except CommandError as error:
+            raise meaning(error.what, self.where) from None
+        if failed := _AUTH_FAILED.search(done.stderr):
+            raise meaning(failed[0], self.where)
+        if not done.text.strip():  # it ends well without a connection
+            raise meaning((done.stderr.splitlines() or ["Could not connect"])[0], self.where)
+        return done.text
 
     def _judge(self, text: str, stderr: str) -> None:
         if failed := _AUTH_FAILED.search(stderr):

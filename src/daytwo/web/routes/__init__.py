@@ -13,6 +13,7 @@ from daytwo.web.routes import (
     snapshots,
     tokens,
     users,
+    watch,
 )
 from daytwo.web.routing import Area
 
@@ -26,7 +27,9 @@ AREAS: tuple[Area, ...] = (
     config.area,
     session.area,
     users.area,
+    users.invitations,
     tokens.area,
+    watch.area,
     heartbeats.area,
     heartbeats.pings,
     entrance.area,

@@ -1,4 +1,4 @@
-"""Any program's output: for data that has a dump program of its own and no kind of service here.
+"""Any program: for data that has a dump program of its own and no kind of service here, and to probe anything.
 
 A foreign program cannot restore beside the live data. So a restore reads the whole dump, checks it (with `verify`
 where there is one), and only when it is put in use runs `restore`, which then writes to the live data itself. What was
@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from daytwo.core.check import Check
 from daytwo.core.command import Command, command
 from daytwo.core.errors import CommandError, DaytwoError, IntegrityError, SourceError, UsageError
 from daytwo.core.fileset.site import machine
@@ -40,9 +41,14 @@ Argv = tuple[str, ...]
 class CommandSettings(ServiceSettings):
     """Settings of kind `command`."""
 
-    dump: Argv = Field(min_length=1, description="program and arguments; its standard output is the dump")
+    dump: Argv | None = Field(default=None, description="program and arguments; its standard output is the dump")
     restore: Argv | None = Field(default=None, description="program and arguments that take a dump on standard input")
     verify: Argv | None = Field(default=None, description="program and arguments that check a dump on standard input")
+    probe: Argv | None = Field(
+        default=None,
+        description="program and arguments that say how it is, as monitoring plug-ins do: end with 0 (ok), 1 "
+        "(warning), 2 (critical) or 3 (unknown), say why in a line, and give numbers after `|`",
+    )
     name: str = Field(
         default="dump", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="end of the dump's file name: `json.gz`"
     )
@@ -55,9 +61,14 @@ class CommandSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _programs(self) -> Self:
-        for argv in (self.dump, self.restore, self.verify):
+        for argv in (self.dump, self.restore, self.verify, self.probe):
             if argv is not None and not (argv and argv[0]):
                 raise ValueError("a program and its arguments, as a list: [pg_dumpall, --globals-only]")
+        if self.dump is None and self.probe is None:
+            raise ValueError("give `dump` (a program that is backed up), `probe` (one that says how it is), or both")
+        useless = [name for name in ("restore", "verify") if self.dump is None and getattr(self, name) is not None]
+        if useless:
+            raise ValueError(f"{' and '.join(useless)} without `dump`: there would be nothing to read")
         return self
 
 
@@ -69,13 +80,21 @@ class CommandService(Service[CommandSettings]):
     Settings = CommandSettings
 
     def components(self) -> tuple[Component, ...]:
-        """One dump."""
-        return (CommandComponent(self),)
+        """One dump; none where there is only a probe."""
+        return (CommandComponent(self, self.settings.dump),) if self.settings.dump else ()
+
+    def checks(self) -> tuple[Check, ...]:
+        """What its probe says."""
+        if self.settings.probe is None:
+            return ()
+        from daytwo.services.command.checks import READY, ProbeCheck
+
+        return (ProbeCheck(self.name, self.name, self.timing(READY), self, self.settings.probe),)
 
     def tools(self) -> tuple[str, ...]:
         """The programs."""
-        settings = self.settings
-        return tuple(dict.fromkeys(argv[0] for argv in (settings.dump, settings.restore, settings.verify) if argv))
+        s = self.settings
+        return tuple(dict.fromkeys(argv[0] for argv in (s.dump, s.restore, s.verify, s.probe) if argv))
 
     def command(self, argv: Argv) -> Command:
         """One of its programs with its environment.
@@ -128,7 +147,7 @@ class CommandDump(Dump):
 class CommandComponent(Component):
     """What a program writes."""
 
-    def __init__(self, service: CommandService) -> None:
+    def __init__(self, service: CommandService, argv: Argv) -> None:
         settings = service.settings
         super().__init__(
             service.name,
@@ -139,7 +158,8 @@ class CommandComponent(Component):
             secret=settings.secret,
             smallest=int(settings.smallest),
         )
-        self.program = settings.dump[0]
+        self.program = argv[0]
+        self._argv = argv
         self._service = service
 
     def dump(self, run: Run) -> AbstractContextManager[Dump]:
@@ -149,13 +169,13 @@ class CommandComponent(Component):
     @contextmanager
     def _dump(self, run: Run) -> Iterator[Dump]:
         service = self._service
-        with Process(service.target, service.command(service.settings.dump), run) as process:
+        with Process(service.target, service.command(self._argv), run) as process:
             yield CommandDump(process, self, run)
 
     def identified(self, holds: str, run: Run) -> Identity:
         """The machine (and container) and the program. Its arguments may be private and are only hashed."""
         service = self._service
-        digest = sha256("\0".join(service.settings.restore or service.settings.dump).encode()).hexdigest()[:16]
+        digest = sha256("\0".join(service.settings.restore or self._argv).encode()).hexdigest()[:16]
         return Identity(
             label=f"what {self.program} dumps on {service.target}",
             id=f"{machine(service.target, run)}:{digest}",

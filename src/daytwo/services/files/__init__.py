@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from daytwo.core.check import Check
 from daytwo.core.fileset import Choice, FilesComponent
 from daytwo.core.fileset.volume import find_volume
 from daytwo.core.run import Run
@@ -76,6 +77,12 @@ class Files(Service[FilesSettings]):
                 label=f"volume {volume}" if volume else "",
             ),
         )
+
+    def checks(self) -> tuple[Check, ...]:
+        """Whether they are there, and how full their disk is."""
+        from daytwo.services.files.checks import READY, FilesCheck
+
+        return (FilesCheck(self.name, self.name, self.timing(READY), self._choose),)
 
     def tools(self) -> tuple[str, ...]:
         """tar, wherever the files are."""

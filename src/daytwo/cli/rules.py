@@ -1,0 +1,168 @@
+"""`daytwo rules`: what is an alert, how each rule stands, and what a rule would have done."""
+
+import contextlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daytwo.cli.options import ConfigOption, JsonOption, make
+from daytwo.cli.output import line, print_json, table, took, use_zone, when
+from daytwo.cli.watched import watched
+from daytwo.core.errors import NotFoundError
+from daytwo.core.schedule import zone_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from daytwo.config import Config
+    from daytwo.config.watching import Rule
+    from daytwo.store.database import Database
+    from daytwo.watch.rules import Bindings, Replayed
+    from daytwo.watch.views import AlertData
+
+rules = make("What is an alert, and how each rule stands; try one on what was recorded.")
+
+
+@rules.callback(invoke_without_command=True)
+def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show every rule, the built-in ones too, and how it stands."""
+    if ctx.invoked_subcommand:
+        return
+    found = _bindings(config)[1].rules
+    with watched(config) as views:
+        standing = {one.rule: one for one in reversed(views.alerts("all"))}
+    if json:
+        print_json(
+            [
+                {"name": name, "rule": rule.model_dump(mode="json", exclude_unset=True), "alert": standing.get(name)}
+                for name, rule in found.items()
+            ]
+        )
+        return
+    rows = [
+        (name, rule.check or rule.series or "", _condition(rule), _stands(standing[name]) if name in standing else "ok")
+        for name, rule in found.items()
+    ]
+    table(("RULE", "LOOKS AT", "ALERT WHEN", "IS"), rows)
+
+
+@rules.command()
+def test(
+    name: Annotated[str, typer.Argument(help="The rule's name.")],
+    since: Annotated[str, typer.Option("--since", help="How far back, such as 24h, 30d.")] = "24h",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Play a rule over what was recorded: when would it have fired? Edit it, and try again."""
+    from daytwo.app import utc_now
+    from daytwo.store.database import open_database
+    from daytwo.store.url import StateUrl
+    from daytwo.watch.views import length
+
+    loaded, bindings = _bindings(config)
+    rule = bindings.rules.get(name)
+    if rule is None:
+        raise NotFoundError(f"there is no rule {name}", hint=f"There are: {', '.join(bindings.rules)}")
+    end = utc_now()
+    begin = end - length(since)
+    with contextlib.closing(open_database(StateUrl.of(loaded))) as database, database.read() as connection:
+        found = _played(loaded, bindings, name, database, connection, begin, end)
+    if json:
+        print_json({"rule": name, "begin": begin, "end": end, "subjects": {key: _document(one) for key, one in found}})
+        return
+    line(f"{name}: {_condition(rule)}, from {when(begin)} to {when(end)}")
+    if not found:
+        line("  nothing was recorded that it looks at")
+    for subject, one in found:
+        _tell(subject, one)
+
+
+def _bindings(config: ConfigOption) -> "tuple[Config, Bindings]":
+    from daytwo.config import load
+    from daytwo.config.making import services_of
+    from daytwo.watch.catalog import checks_of
+    from daytwo.watch.rules import Bindings
+
+    loaded = load(config)
+    use_zone(zone_of(loaded.timezone))
+    return loaded, Bindings(loaded.rules, checks_of(services_of(loaded).values()))
+
+
+def _condition(rule: "Rule") -> str:
+    """In words: `p95 over 5m > 1s (warning), > 2s (critical)`."""
+    if rule.check is not None:
+        return f"{rule.failures or 1} failures in a row ({rule.level})"
+    special = {
+        "last": "the newest",
+        "absent": f"nothing for {rule.over}",
+        "ratio": f"its share of {rule.of} over {rule.over}",
+        "forecast": f"the time until {rule.reaching}",
+    }
+    taken = special.get(rule.take, f"{rule.take} over {rule.over}")
+    levels = [
+        f"{limit} ({level})" for level, limit in (("warning", rule.warning), ("critical", rule.critical)) if limit
+    ]
+    pending = f" for {rule.pending}" if rule.pending else ""
+    return f"{taken} {', '.join(levels) or f'({rule.level})'}{pending}"
+
+
+def _stands(one: "AlertData") -> str:
+    return f"{one.state}, {one.level}, since {when(one.since)}"
+
+
+def _played(
+    loaded: "Config",
+    bindings: "Bindings",
+    name: str,
+    database: "Database",
+    connection: "sa.Connection",
+    begin: datetime,
+    end: datetime,
+) -> "list[tuple[str, Replayed]]":
+    from daytwo.watch.numbers import Numbers
+    from daytwo.watch.observations import Observations
+    from daytwo.watch.rules import replay_check, replay_series
+
+    own = (loaded.app, loaded.environment)
+    rule = bindings.rules[name]
+    if rule.check is not None:
+        observations = Observations(database, *own)
+        return [
+            (check, replay_check(rule, bound.needed, stretches, begin, end, bindings.every(f"{check}.")))
+            for check, bounds in bindings.of_check.items()
+            for bound in bounds
+            if bound.name == name and (stretches := observations.stretches(connection, check, begin, end))
+        ]
+    numbers = Numbers(database, *own)
+    names = numbers.names(connection)
+    bound = next(one for one in bindings.of_series if one.name == name)
+    return [
+        (one, replay_series(rule, one, numbers, connection, begin, end, bindings.every(one)))
+        for one in bindings.subjects(bound, names)
+        if one in names
+    ]
+
+
+def _document(one: "Replayed") -> dict[str, object]:
+    return {
+        "alerts": one.alerts,
+        "firing_seconds": one.firing.total_seconds(),
+        "readings": one.readings,
+        "unsure": one.unsure,
+        "changes": [
+            {"at": change.at, "old": change.move.old, "new": change.move.new, "level": change.move.level,
+             "value": change.move.value, "why": change.move.why}
+            for change in one.changes
+        ],
+    }  # fmt: skip
+
+
+def _tell(subject: str, one: "Replayed") -> None:
+    line(f"\n{subject}: {one.alerts} alert{'' if one.alerts == 1 else 's'}, {took(one.firing.total_seconds())} in all")
+    for change in one.changes:
+        move = change.move
+        level = f", {move.level}" if move.new.value != "ok" else ""
+        line(f"  {when(change.at)}  {move.new}{level}: {move.why}")
+    if one.unsure:
+        line(f"  {one.unsure} of {one.readings} readings told nothing; the last: {one.why}")

@@ -1,0 +1,204 @@
+"""What checks have observed: the newest of each, and since when it is so."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from daytwo.core.check import Observation, Verdict
+from daytwo.store.database import Database
+from daytwo.store.tables import checks, stretches
+from daytwo.watch.prober import Answer
+
+NOBODY = "nobody looked"
+"""Why a stretch is inconclusive in which daytwo did not run."""
+_PATIENCE = 2.0
+"""Rhythms without an observation after which nobody has been looking."""
+_SLACK = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class State:
+    """How a check stands.
+
+    Args:
+        name: the check's.
+        service: whom it asks.
+        verdict: of the newest observation.
+        why: what it said.
+        since: when that verdict began.
+        at: when it was observed last.
+        failures: how many failed ones in a row.
+        every: seconds between two observations.
+        numbers: of the newest observation, by measure.
+        facts: of the newest observation.
+    """
+
+    name: str
+    service: str
+    verdict: Verdict
+    why: str
+    since: datetime
+    at: datetime
+    failures: int
+    every: float
+    numbers: Mapping[str, float]
+    facts: Mapping[str, str]
+
+    @property
+    def observation(self) -> Observation:
+        """The newest observation."""
+        return Observation(self.verdict, self.why, self.numbers, self.facts)
+
+    @property
+    def stale_after(self) -> datetime:
+        """When it is too old to be believed."""
+        return self.at + timedelta(seconds=self.every * _PATIENCE) + _SLACK
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time during which a check's verdict was the same.
+
+    Args:
+        begin: when it began.
+        verdict: which it was.
+        why: what the first observation said.
+    """
+
+    begin: datetime
+    verdict: Verdict
+    why: str = ""
+
+
+class Observations:
+    """The state's tables of observations. Of one daemon: it remembers what it has written.
+
+    Args:
+        database: the state.
+        app: whose checks.
+        environment: of which installation.
+    """
+
+    def __init__(self, database: Database, app: str, environment: str) -> None:
+        self._database = database
+        self._own = {"app": app, "environment": environment}
+        self._known: dict[str, State] | None = None
+
+    def all(self, connection: sa.Connection) -> dict[str, State]:
+        """How every check stands, by name."""
+        query = sa.select(checks).filter_by(**self._own).order_by(checks.c.name)
+        return {row.name: _state(row) for row in connection.execute(query)}
+
+    def stretches(self, connection: sa.Connection, check: str, begin: datetime, end: datetime) -> list[Stretch]:
+        """The verdicts of a window, oldest first; the first may have begun before it."""
+        own = sa.select(stretches).filter_by(**self._own, check=check)
+        before = own.where(stretches.c.begin <= begin).order_by(stretches.c.begin.desc()).limit(1)
+        within = own.where(stretches.c.begin > begin, stretches.c.begin < end).order_by(stretches.c.begin)
+        rows = [*connection.execute(before), *connection.execute(within)]
+        return [Stretch(row.begin, Verdict(row.verdict), row.why) for row in rows]
+
+    def take(self, connection: sa.Connection, answers: Iterable[Answer]) -> None:
+        """Write down observations, oldest first."""
+        known = self._held(connection)
+        changed: dict[str, State] = {}
+        begun: list[dict[str, object]] = []
+        for answer in answers:
+            name = answer.check.name
+            before = changed.get(name) or known.get(name)
+            if before is not None and answer.at <= before.at:
+                continue  # the clock was set back: what is known stays
+            changed[name], new = _next(before, answer)
+            begun += [
+                {**self._own, "check": name, "begin": one.begin, "verdict": one.verdict.value, "why": one.why}
+                for one in new
+            ]
+        if changed:
+            connection.execute(_upsert(connection), [self._own | _row(one) for one in changed.values()])
+        if begun:
+            connection.execute(sa.insert(stretches), begun)
+        self._known = known | changed
+
+    def forget_memory(self) -> None:
+        """What was written was not committed: read it again."""
+        self._known = None
+
+    def keep(self, connection: sa.Connection, names: Iterable[str]) -> None:
+        """Remove the newest observations of checks that are not among these; their history stays."""
+        gone = set(self._held(connection)) - set(names)
+        if gone:
+            connection.execute(sa.delete(checks).filter_by(**self._own).where(checks.c.name.in_(sorted(gone))))
+            self._known = {name: one for name, one in self._held(connection).items() if name not in gone}
+
+    def prune(self, connection: sa.Connection, before: datetime) -> None:
+        """Remove stretches that ended before a time."""
+        later = stretches.alias()
+        ended = sa.exists().where(
+            *(later.c[key] == stretches.c[key] for key in ("app", "environment", "check")),
+            later.c.begin > stretches.c.begin,
+            later.c.begin < before,
+        )
+        connection.execute(sa.delete(stretches).filter_by(**self._own).where(ended))
+
+    def _held(self, connection: sa.Connection) -> dict[str, State]:
+        if self._known is None:
+            self._known = self.all(connection)
+        return self._known
+
+
+def _next(before: State | None, answer: Answer) -> tuple[State, list[Stretch]]:
+    """How a check stands after an observation, and the stretches that begin."""
+    seen, check = answer.observation, answer.check
+    new: list[Stretch] = []
+    since, failures = answer.at, 0
+    if before is not None:
+        failures = before.failures
+        if answer.at > before.stale_after:
+            new.append(Stretch(before.at + timedelta(seconds=before.every), Verdict.INCONCLUSIVE, NOBODY))
+        elif seen.verdict is before.verdict:
+            since = before.since
+    if before is None or new or seen.verdict is not before.verdict:
+        new.append(Stretch(answer.at, seen.verdict, seen.why))
+    if seen.verdict is Verdict.FAILED:
+        failures += 1
+    elif seen.verdict is Verdict.OK:
+        failures = 0
+    state = State(
+        name=check.name, service=check.service, verdict=seen.verdict, why=seen.why, since=since, at=answer.at,
+        failures=failures, every=check.timing.every, numbers=seen.numbers, facts=seen.facts,
+    )  # fmt: skip
+    return state, new
+
+
+def _row(state: State) -> dict[str, object]:
+    return {
+        "name": state.name, "service": state.service, "verdict": state.verdict.value, "why": state.why,
+        "since": state.since, "at": state.at, "failures": state.failures, "every": state.every,
+        "detail": json.dumps({"numbers": dict(state.numbers), "facts": dict(state.facts)}),
+    }  # fmt: skip
+
+
+def _state(row: sa.Row[tuple[object, ...]]) -> State:
+    detail = json.loads(row.detail)
+    return State(
+        name=row.name, service=row.service, verdict=Verdict(row.verdict), why=row.why, since=row.since, at=row.at,
+        failures=row.failures, every=row.every, numbers=detail["numbers"], facts=detail["facts"],
+    )  # fmt: skip
+
+
+def _upsert(connection: sa.Connection) -> sa.Insert:
+    keys = ("app", "environment", "name")
+    others = [one.name for one in checks.c if one.name not in keys]
+    if connection.dialect.name == "sqlite":
+        in_sqlite = sqlite.insert(checks)
+        return in_sqlite.on_conflict_do_update(keys, set_={name: in_sqlite.excluded[name] for name in others})
+    there = postgresql.insert(checks)
+    return there.on_conflict_do_update(index_elements=keys, set_={name: there.excluded[name] for name in others})
+
+
+def window_end(state: State | None, now: datetime) -> datetime:
+    """Until when the last stretch of a check may be believed."""
+    return now if state is None else min(now, state.stale_after)

@@ -1,0 +1,147 @@
+"""Asks every check when it is due: one loop, many probes on their way, none in the way of another."""
+
+import asyncio
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from daytwo.core.check import Check, Observation
+from daytwo.watch.asking import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A check's observation.
+
+    Args:
+        check: what was asked.
+        observation: what it said.
+        at: when it was asked.
+    """
+
+    check: Check
+    observation: Observation
+    at: datetime
+
+
+@dataclass
+class Lag:
+    """How late probes begin, since somebody looked last.
+
+    Args:
+        worst: seconds.
+        count: how many began.
+        skipped: how many were left out, since the one before was still on its way.
+    """
+
+    worst: float = 0.0
+    count: int = 0
+    skipped: int = 0
+
+
+class Prober:
+    """Asks checks, each in its own rhythm, spread so that they do not all begin at once.
+
+    Args:
+        asker: asks one.
+        answered: takes the answers; called in the loop, must be quick.
+        clock: the time now.
+        concurrency: how many may be on their way at once; more wait, and their lag tells.
+    """
+
+    def __init__(
+        self, asker: Asker, answered: Callable[[Answer], None], clock: Callable[[], datetime], concurrency: int
+    ) -> None:
+        self._asker = asker
+        self._answered = answered
+        self._clock = clock
+        self._concurrency = concurrency
+        self._checks: Mapping[str, Check] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: deque[tuple[Check, float]] = deque()
+        self._on_their_way: dict[str, asyncio.Task[None]] = {}
+        self._lag = Lag()
+
+    @property
+    def on_their_way(self) -> int:
+        """How many probes are."""
+        return len(self._on_their_way)
+
+    def take_lag(self) -> Lag:
+        """How late probes began since this was asked last."""
+        lag, self._lag = self._lag, Lag()
+        return lag
+
+    async def watch(self, checks: Mapping[str, Check]) -> None:
+        """Watch these from now on. What is on its way is ended, and the checks of before are closed."""
+        before = list(self._checks.values())
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._waiting.clear()
+        self._checks = {}
+        left = list(self._on_their_way.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for check in before:
+            await check.close()
+        self._checks = dict(checks)
+        now = asyncio.get_running_loop().time()
+        for check in self._checks.values():
+            self._plan(check, now + _offset(check, now))
+
+    def ask_now(self, name: str) -> None:
+        """Ask a check at once, besides its rhythm.
+
+        Raises:
+            KeyError: there is no such check.
+        """
+        self._begin(self._checks[name], asyncio.get_running_loop().time())
+
+    async def stop(self) -> None:
+        """Ask no more, and end what is on its way."""
+        await self.watch({})
+
+    def _plan(self, check: Check, due: float) -> None:
+        self._timers[check.name] = asyncio.get_running_loop().call_at(due, self._turn, check, due)
+
+    def _turn(self, check: Check, due: float) -> None:
+        every = check.timing.every
+        # What was missed (a machine asleep) is not made up: one observation is enough.
+        missed = max(0, int((asyncio.get_running_loop().time() - due) // every))
+        self._plan(check, due + (missed + 1) * every)
+        if check.name in self._on_their_way:
+            self._lag.skipped += 1
+        elif len(self._on_their_way) >= self._concurrency:
+            self._waiting.append((check, due))
+        else:
+            self._begin(check, due)
+
+    def _begin(self, check: Check, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._lag.count += 1
+        self._lag.worst = max(self._lag.worst, loop.time() - due)
+        task = loop.create_task(self._ask(check))
+        self._on_their_way[check.name] = task
+        task.add_done_callback(lambda done: self._ended(check.name))
+
+    async def _ask(self, check: Check) -> None:
+        at = self._clock()
+        self._answered(Answer(check, await self._asker.ask(check), at))
+
+    def _ended(self, name: str) -> None:
+        self._on_their_way.pop(name, None)
+        while self._waiting and len(self._on_their_way) < self._concurrency:
+            check, due = self._waiting.popleft()
+            if check.name not in self._on_their_way:
+                self._begin(check, due)
+
+
+def _offset(check: Check, now: float) -> float:
+    """Seconds until its first turn: its place within its rhythm comes from its name, so that a restart keeps it."""
+    every = check.timing.every
+    place = zlib.crc32(check.name.encode()) / 2**32 * every
+    return (place - now) % every

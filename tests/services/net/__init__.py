@@ -1,0 +1,1 @@
+"""Kinds that are watched over the network."""
