@@ -10,7 +10,7 @@ import pytest
 from daytwo.core.check import Around, Check, Observation, Timing
 from daytwo.watch.asking import Asker
 from daytwo.watch.connectivity import Connectivity
-from daytwo.watch.prober import Answer, Prober, _offset
+from daytwo.watch.prober import Answer, Prober, _first
 from tests.watch.running import in_a_loop
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -136,9 +136,16 @@ async def test_asked_now() -> None:
         await at_work.prober.stop()
 
 
-def test_checks_are_spread_over_their_rhythm() -> None:
-    offsets = sorted(_offset(Quick(f"check{number}", every=60), now=1000.0) for number in range(1000))
-    assert offsets[0] >= 0
-    assert offsets[-1] < 60
-    assert max(b - a for a, b in itertools.pairwise(offsets)) < 1.5
-    assert _offset(Quick("one", every=60), 1030.0) == pytest.approx((_offset(Quick("one", every=60), 1000.0) - 30) % 60)
+def test_what_was_never_asked_comes_soon_and_spread() -> None:
+    first = sorted(_first(Quick(f"check{number}", every=60), None) for number in range(1000))
+    assert first[0] >= 0
+    assert first[-1] < 10
+    assert max(b - a for a, b in itertools.pairwise(first)) < 0.5
+    assert _first(Quick("rare", every=86400), None) < 10
+    assert _first(Quick("often", every=0.5), None) < 0.5
+
+
+def test_a_restart_keeps_the_rhythm() -> None:
+    assert _first(Quick("rare", every=86400), 86000) == 400
+    assert _first(Quick("rare", every=86400), 90000) < 10, "it is overdue"
+    assert _first(Quick("rare", every=86400), -5) < 10, "the clock was set back"

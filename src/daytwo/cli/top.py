@@ -48,7 +48,8 @@ def picture(views: "Views | AfarViews", now: datetime) -> "Group":
 
     checks, alerts = views.checks(), views.alerts("active")
     failed = sum(one.verdict == "failed" for one in checks)
-    word = f"{failed} of {len(checks)} checks fail" if failed else f"{len(checks)} checks, none fails"
+    word = f"{failed} of {len(checks)} checks {'fails' if failed == 1 else 'fail'}"
+    word = word if failed else f"{len(checks)} checks, none fails"
     head = Text.assemble(
         (word, "bold red" if failed else "bold green"),
         f"    {len(alerts)} alert{'' if len(alerts) == 1 else 's'}    {now.astimezone():%H:%M:%S}",

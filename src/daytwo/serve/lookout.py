@@ -97,15 +97,18 @@ class Lookout(Part):
         config, now = self._site.config, self._clock()
         checks = self._checks(config)
 
+        ages: dict[str, float] = {}
+
         def follow(connection: sa.Connection) -> list[Transition]:
             self._observations.keep(connection, checks)
             for name, state in self._observations.all(connection).items():
                 checks[name].recall(state.observation)
+                ages[name] = (now - state.at).total_seconds()
             return self._evaluator.follow(connection, config.rules, checks, now)
 
         for one in await asyncio.wrap_future(self._writer.submit(follow)):
             _log.warning("%s", one)
-        await prober.watch(checks)
+        await prober.watch(checks, ages)
         self._answers.clear()  # of checks that may not be there any more
         for said in self._evaluator.unknown():
             _log.warning("%s", said)

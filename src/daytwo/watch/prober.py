@@ -10,6 +10,9 @@ from datetime import datetime
 from daytwo.core.check import Check, Observation
 from daytwo.watch.asking import Asker
 
+_SOON = 10.0
+"""Seconds within which what is overdue is asked; a thousand checks are a hundred a second then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -74,8 +77,13 @@ class Prober:
         lag, self._lag = self._lag, Lag()
         return lag
 
-    async def watch(self, checks: Mapping[str, Check]) -> None:
-        """Watch these from now on. What is on its way is ended, and the checks of before are closed."""
+    async def watch(self, checks: Mapping[str, Check], ages: Mapping[str, float] | None = None) -> None:
+        """Watch these from now on. What is on its way is ended, and the checks of before are closed.
+
+        Args:
+            checks: by name.
+            ages: seconds since each was asked last, where it was: it goes on in its rhythm.
+        """
         before = list(self._checks.values())
         for timer in self._timers.values():
             timer.cancel()
@@ -91,7 +99,7 @@ class Prober:
         self._checks = dict(checks)
         now = asyncio.get_running_loop().time()
         for check in self._checks.values():
-            self._plan(check, now + _offset(check, now))
+            self._plan(check, now + _first(check, (ages or {}).get(check.name)))
 
     def ask_now(self, name: str) -> None:
         """Ask a check at once, besides its rhythm.
@@ -140,8 +148,9 @@ class Prober:
                 self._begin(check, due)
 
 
-def _offset(check: Check, now: float) -> float:
-    """Seconds until its first turn: its place within its rhythm comes from its name, so that a restart keeps it."""
+def _first(check: Check, age: float | None) -> float:
+    """Seconds until its first turn. What is overdue comes soon, but not all of it in the same moment."""
     every = check.timing.every
-    place = zlib.crc32(check.name.encode()) / 2**32 * every
-    return (place - now) % every
+    if age is not None and 0 <= age < every:
+        return every - age
+    return zlib.crc32(check.name.encode()) / 2**32 * min(every, _SOON)
