@@ -1,12 +1,16 @@
 """A number that a query of the configuration gives: its settings, and what its answer means."""
 
+import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from daytwo.core.check import Measure, Observation, Timing, Unit
-from daytwo.core.reading import number
+from daytwo.core.check import Measure, Observation, ProgramCheck, Timing, Unit
+from daytwo.core.errors import CommandError, SourceError, UnreachableError
+from daytwo.core.reading import number, one_line
+from daytwo.core.run import Run
 from daytwo.core.units import Duration
 
 _UNITS = {"": Unit.COUNT, "s": Unit.SECONDS, "B": Unit.BYTES, "ratio": Unit.RATIO, "/s": Unit.PER_SECOND}
@@ -91,3 +95,44 @@ def answer(rows: Sequence[Sequence[object]], duration: float) -> Observation:
     if found is None:  # what it is instead may be somebody's name
         return Observation.failed("the query returns something that is no finite number", took)
     return Observation.ok({"value": found} | took)
+
+
+class QueryCheck(ProgramCheck):
+    """What a query of the configuration returns; a kind says how it is asked.
+
+    Args:
+        name: the check's.
+        service: whom it asks.
+        query: what.
+    """
+
+    about = "a number that a query returns"
+
+    def __init__(self, name: str, service: str, query: Query) -> None:
+        super().__init__(name, service, query.timing)
+        self.measures = query.measures
+        self.query = query
+
+    @abstractmethod
+    def rows(self, run: Run) -> Sequence[Sequence[object]]:
+        """The first rows of its answer, read so that nothing can be changed.
+
+        Raises:
+            SourceError, UnreachableError: there is nobody to ask; the service's first check tells that.
+            CommandError: see `refused`.
+        """
+
+    @abstractmethod
+    def refused(self, error: CommandError) -> Observation:
+        """What it means that the query was not carried out."""
+
+    def look(self, run: Run) -> Observation:
+        """Ask."""
+        begun = time.monotonic()
+        try:
+            rows = self.rows(run)
+        except (SourceError, UnreachableError) as error:
+            return Observation.inconclusive(one_line(str(error)))
+        except CommandError as error:
+            return self.refused(error)
+        return answer(rows, time.monotonic() - begun)

@@ -41,13 +41,13 @@ class Mysql(Service[Settings]):
 
     def checks(self) -> tuple[Check, ...]:
         """Whether it answers, and the queries of the configuration."""
-        from daytwo.services.mysql.checks import READY, DatabaseCheck, Line, QueryCheck
+        from daytwo.services.mysql.checks import READY, DatabaseCheck, Line, MysqlQuery
 
         line = Line(self.client)
         queries = self.settings.queries.items()
         return (
             DatabaseCheck(self.name, self.name, self.timing(READY), line),
-            *(QueryCheck(f"{self.name}.{name}", self.name, query, line) for name, query in queries),
+            *(MysqlQuery(f"{self.name}.{name}", self.name, query, line) for name, query in queries),
         )
 
     def client(self, tools: dict[tuple[str, ...], Tool] | None = None) -> Client:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from daytwo.core.check import Measure, Observation, ProgramCheck, Timing, Unit
-from daytwo.core.errors import CommandError, MissingToolError, UnreachableError
-from daytwo.core.query import Query, answer
+from daytwo.core.errors import CommandError, MissingToolError
+from daytwo.core.query import Query, QueryCheck
 from daytwo.core.reading import Rise, number, one_line
 from daytwo.core.run import Run
 from daytwo.services.mysql.client import Client, Row, Tool, text
@@ -113,30 +113,23 @@ class DatabaseCheck(ProgramCheck):
         return Observation.ok(numbers, facts)
 
 
-class QueryCheck(ProgramCheck):
-    """What a query of the configuration returns."""
-
-    about = "a number that a query returns"
+class MysqlQuery(QueryCheck):
+    """A query, asked in a transaction that cannot write."""
 
     def __init__(self, name: str, service: str, query: Query, line: Line) -> None:
-        super().__init__(name, service, query.timing)
-        self.measures = query.measures
-        self._query = query
+        super().__init__(name, service, query)
         self._line = line
 
-    def look(self, run: Run) -> Observation:
-        """Ask, in a transaction that cannot write."""
-        begun = time.monotonic()
-        try:
-            rows = self._line.ask(asked(self._query), run)
-        except UnreachableError as error:
-            return Observation.inconclusive(one_line(str(error)))
-        except CommandError as error:
-            words = re.sub(r"^.*?ERROR \d+ \(\w+\)(?: at line \d+)?: ", "", error.what)
-            if re.search(r"max_statement_time|maximum statement execution time", words):
-                return Observation.failed(f"the query is not done within {self._query.timeout}")
-            return Observation.failed(one_line(f"the server does not take the query: {words}"))
-        return answer([_values(row) for row in rows[1:]], time.monotonic() - begun)
+    def rows(self, run: Run) -> Sequence[Sequence[object]]:
+        """The rows behind the line of names."""
+        return [_values(row) for row in self._line.ask(asked(self.query), run)[1:]]
+
+    def refused(self, error: CommandError) -> Observation:
+        """What the server says."""
+        words = re.sub(r"^.*?ERROR \d+ \(\w+\)(?: at line \d+)?: ", "", error.what)
+        if re.search(r"max_statement_time|maximum statement execution time", words):
+            return Observation.failed(f"the query is not done within {self.query.timeout}")
+        return Observation.failed(one_line(f"the server does not take the query: {words}"))
 
 
 def asked(query: Query) -> str:

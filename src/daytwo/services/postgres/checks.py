@@ -6,11 +6,11 @@ inconclusive, so that one outage is told once.
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daytwo.core.check import Check, Measure, Observation, ProgramCheck, Timing, Unit
-from daytwo.core.errors import CancelledError, CommandError, DaytwoError, UnreachableError
-from daytwo.core.query import Query, answer
+from daytwo.core.errors import CancelledError, CommandError, DaytwoError
+from daytwo.core.query import Query, QueryCheck
 from daytwo.core.reading import Rise, number, one_line
 from daytwo.core.run import Run
 from daytwo.core.units import Percent, Size
@@ -177,30 +177,23 @@ class TablesCheck(Measuring):
         return Observation.ok(_numbers(self.measures, found), facts)
 
 
-class QueryCheck(ProgramCheck):
-    """What a query of the configuration returns."""
-
-    about = "a number that a query returns"
+class PostgresQuery(QueryCheck):
+    """A query, asked in a transaction that cannot write."""
 
     def __init__(self, name: str, service: str, query: Query, line: Line) -> None:
-        super().__init__(name, service, query.timing)
-        self.measures = query.measures
-        self._query = query
+        super().__init__(name, service, query)
         self._line = line
 
-    def look(self, run: Run) -> Observation:
-        """Ask, in a transaction that cannot write."""
-        begun = time.monotonic()
-        try:
-            rows = self._line.ask(asked(self._query), run)
-        except UnreachableError as error:
-            return Observation.inconclusive(one_line(str(error)))
-        except CommandError as error:
-            words = in_servers_words(error)
-            if "statement timeout" in words:
-                return Observation.failed(f"the query is not done within {self._query.timeout}")
-            return Observation.failed(one_line(f"the server does not take the query: {words}"))
-        return answer([row for row in rows if isinstance(row, list)], time.monotonic() - begun)
+    def rows(self, run: Run) -> Sequence[Sequence[object]]:
+        """The rows, each a list of values."""
+        return [row for row in self._line.ask(asked(self.query), run) if isinstance(row, list)]
+
+    def refused(self, error: CommandError) -> Observation:
+        """What the server says."""
+        words = in_servers_words(error)
+        if "statement timeout" in words:
+            return Observation.failed(f"the query is not done within {self.query.timeout}")
+        return Observation.failed(one_line(f"the server does not take the query: {words}"))
 
 
 def asked(query: Query) -> str:
@@ -230,7 +223,7 @@ def checks_of(
         DatabaseCheck(name, name, ready, line),
         TablesCheck(f"{name}.tables", name, TABLES, line),
         *others,
-        *(QueryCheck(f"{name}.{one}", name, query, line) for one, query in queries.items()),
+        *(PostgresQuery(f"{name}.{one}", name, query, line) for one, query in queries.items()),
     )
 
 

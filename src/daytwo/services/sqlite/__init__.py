@@ -51,14 +51,14 @@ class Sqlite(Service[SqliteSettings]):
     def checks(self) -> tuple[Check, ...]:
         """Whether it answers, whether it is sound, and the queries of the configuration."""
         from daytwo.services.sqlite.asking import Line
-        from daytwo.services.sqlite.checks import READY, DatabaseCheck, IntegrityCheck, QueryCheck
+        from daytwo.services.sqlite.checks import READY, DatabaseCheck, IntegrityCheck, SqliteQuery
 
         line = Line(self._where())
         queries = self.settings.queries.items()
         return (
             DatabaseCheck(self.name, self.name, self.timing(READY), line),
             IntegrityCheck(f"{self.name}.integrity", self.name, line),
-            *(QueryCheck(f"{self.name}.{name}", self.name, query, line) for name, query in queries),
+            *(SqliteQuery(f"{self.name}.{name}", self.name, query, line) for name, query in queries),
         )
 
     def _where(self) -> DatabasePlace:

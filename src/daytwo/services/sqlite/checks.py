@@ -2,10 +2,11 @@
 
 import re
 import time
+from collections.abc import Sequence
 
 from daytwo.core.check import Measure, Observation, ProgramCheck, Timing, Unit
-from daytwo.core.errors import CancelledError, CommandError, DaytwoError, SourceError, UnreachableError
-from daytwo.core.query import Query, answer
+from daytwo.core.errors import CancelledError, CommandError, DaytwoError
+from daytwo.core.query import Query, QueryCheck
 from daytwo.core.reading import number, one_line
 from daytwo.core.run import Run
 from daytwo.services.sqlite.asking import PATIENCE, Line
@@ -94,30 +95,22 @@ class IntegrityCheck(ProgramCheck):
             return self._line.ask(sql, part).rows
 
 
-class QueryCheck(ProgramCheck):
-    """What a query of the configuration returns."""
-
-    about = "a number that a query returns"
+class SqliteQuery(QueryCheck):
+    """A query of a database that is open for reading only."""
 
     def __init__(self, name: str, service: str, query: Query, line: Line) -> None:
-        super().__init__(name, service, query.timing)
-        self.measures = query.measures
-        self._query = query
+        super().__init__(name, service, query)
         self._line = line
 
-    def look(self, run: Run) -> Observation:
-        """Ask; the database is open for reading only."""
-        begun = time.monotonic()
-        sql = f"SELECT * FROM (\n{self._query.sql}\n) LIMIT 2"  # noqa: S608
-        try:
-            rows = self._line.ask(sql, run).rows
-        except (SourceError, UnreachableError) as error:  # what the first check tells
-            return Observation.inconclusive(one_line(str(error)))
-        except CommandError as error:
-            if _LOCKED.search(error.what) or _DAMAGED.search(error.what):
-                return Observation.inconclusive(_meaning(error))
-            return Observation.failed(one_line(f"SQLite does not take the query: {_words(error)}"))
-        return answer(rows, time.monotonic() - begun)
+    def rows(self, run: Run) -> Sequence[Sequence[object]]:
+        """The rows."""
+        return self._line.ask(f"SELECT * FROM (\n{self.query.sql}\n) LIMIT 2", run).rows  # noqa: S608
+
+    def refused(self, error: CommandError) -> Observation:
+        """What SQLite says; a lock or damage is for the service's own checks to tell."""
+        if _LOCKED.search(error.what) or _DAMAGED.search(error.what):
+            return Observation.inconclusive(_meaning(error))
+        return Observation.failed(one_line(f"SQLite does not take the query: {_words(error)}"))
 
 
 def _meaning(error: CommandError) -> str:
