@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +11,6 @@ from pathlib import Path
 from daytwo.access.door import Door
 from daytwo.app import utc_now
 from daytwo.config import Config, PingTarget
-from daytwo.config.making import services_of
-from daytwo.core.check import Check
 from daytwo.core.errors import SecretError
 from daytwo.core.owner import Owner, hold, is_named_dead
 from daytwo.ledger import heartbeats as beats
@@ -31,6 +29,7 @@ from daytwo.serve.hub import Hub
 from daytwo.serve.judge import Judge
 from daytwo.serve.keeper import Keeper
 from daytwo.serve.lookout import Lookout
+from daytwo.serve.own_checks import all_checks
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.scheduler import Scheduler
@@ -40,7 +39,6 @@ from daytwo.serve.workers import Workers
 from daytwo.store.database import Database, open_database
 from daytwo.store.url import StateUrl
 from daytwo.store.writer import Writer
-from daytwo.watch.catalog import checks_of
 from daytwo.watch.numbers import Numbers
 from daytwo.watch.observations import Observations
 from daytwo.watch.rules import Book, Evaluator
@@ -151,13 +149,18 @@ def _watching(
     numbers, observations, book = Numbers(database, *own), Observations(database, *own), Book(*own)
     evaluator = Evaluator(book, numbers)
     return (
-        Lookout(pulse, site, _checks, observations, numbers, evaluator, writer, clock),
+        Lookout(
+            pulse,
+            site,
+            lambda config: all_checks(config, database, clock),
+            observations,
+            numbers,
+            evaluator,
+            writer,
+            clock,
+        ),
         Judge(pulse, site, database, writer, numbers, observations, evaluator, book, clock),
     )
-
-
-def _checks(config: Config) -> Mapping[str, Check]:
-    return checks_of(services_of(config).values())
 
 
 def _ping(config: Config) -> str:

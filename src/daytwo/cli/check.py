@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,12 +37,11 @@ def run(
     What a rule says of the newest number counts; rules over time are judged by the daemon.
     """
     from daytwo.config import load
-    from daytwo.config.making import services_of
-    from daytwo.watch.catalog import checks_of
+    from daytwo.serve.own_checks import all_checks
 
     try:
         loaded = load(config)
-        chosen = _chosen(checks_of(services_of(loaded).values()), names or [])
+        chosen = _chosen(all_checks(loaded, None, lambda: datetime.now(UTC)), names or [])
     except (ConfigError, UsageError) as error:
         raise _UnknownError(error) from None
     found = asyncio.run(_asked(loaded, chosen))

@@ -79,14 +79,14 @@ def test(
 
 
 def _bindings(config: ConfigOption) -> "tuple[Config, Bindings]":
+    from daytwo.app import utc_now
     from daytwo.config import load
-    from daytwo.config.making import services_of
-    from daytwo.watch.catalog import checks_of
+    from daytwo.serve.own_checks import all_checks
     from daytwo.watch.rules import Bindings
 
     loaded = load(config)
     use_zone(zone_of(loaded.timezone))
-    return loaded, Bindings(loaded.rules, checks_of(services_of(loaded).values()))
+    return loaded, Bindings(loaded.rules, all_checks(loaded, None, utc_now))
 
 
 def _condition(rule: "Rule") -> str:

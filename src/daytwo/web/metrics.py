@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from daytwo.core.check import Verdict
 from daytwo.ledger.glance import glance
 from daytwo.protect.status import assess
 from daytwo.store.url import StateUrl
@@ -22,7 +23,7 @@ class _Figures(Collector):
 
     def collect(self) -> list[Metric]:
         """All figures as they are now."""
-        return [*self._daemon(), *self._backups()]
+        return [*self._daemon(), *self._backups(), *self._watched()]
 
     def _daemon(self) -> list[Metric]:
         from importlib.metadata import version
@@ -60,6 +61,27 @@ class _Figures(Collector):
             if one.due:
                 due.add_metric(labels, one.due.timestamp())
         return [good, paused, at, size, due]
+
+    def _watched(self) -> list[Metric]:
+        config = self._house.current()
+        own = (config.app, config.environment)
+        labels = ("app", "environment")
+        ok = GaugeMetricFamily(
+            "daytwo_check_ok", "Whether a check is well; nothing if unknown", labels=(*labels, "check")
+        )
+        number = GaugeMetricFamily("daytwo_number", "The newest number of a series", labels=(*labels, "series", "unit"))
+        firing = GaugeMetricFamily(
+            "daytwo_alert_firing", "A rule that is an alert", labels=(*labels, "rule", "subject", "level")
+        )
+        for one in self._house.views.checks():
+            if one.verdict != Verdict.INCONCLUSIVE and not one.stale:
+                ok.add_metric((*own, one.name), float(one.verdict == Verdict.OK))
+        for series in self._house.views.series("*"):
+            if series.value is not None:
+                number.add_metric((*own, series.name, series.unit), series.value)
+        for alert in self._house.views.alerts("active"):
+            firing.add_metric((*own, alert.rule, alert.subject, alert.level), 1.0)
+        return [ok, number, firing]
 
 
 def text(house: Here) -> str:

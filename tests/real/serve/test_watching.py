@@ -94,6 +94,30 @@ def test_an_alert_comes_survives_kill_9_and_goes(app: Place, shop: Shop) -> None
     assert [one["verdict"] for one in history if one["verdict"] != "inconclusive"] == ["ok", "failed", "ok"]
 
 
+def test_backups_and_heartbeats_are_checks_too(app: Place) -> None:
+    app.config.write_text(app.config.read_text() + "heartbeats: {job: {every: 1h}}\n")
+    [never] = app.json("check", "backup.nightly", code=3)["checks"]
+    assert "there is no snapshot yet" in never["why"]
+    app.start()
+    app.run("backup")
+    [good] = app.json("check", "backup.nightly")["checks"]
+    assert good["numbers"]["size"] > 5, "with daytwo's own state"
+    assert good["numbers"]["age"] > 0
+    until(
+        lambda: {one["name"] for one in app.client.call("GET", "/api/checks")} >= {"backup.nightly", "heartbeat.job"},
+        "both",
+    )
+    with sqlite3.connect(app.folder / ".daytwo" / "state.db") as state:
+        state.execute("UPDATE runs SET outcome = 'failed', summary = 'no room'")
+    state.close()
+    [bad] = app.json("check", "backup.nightly", code=2)["checks"]
+    assert bad["why"].startswith("failed: the last run failed")
+    token = app.json("tokens", "create", "scraper", "--role", "viewer")["secret"]
+    exposed = app.web.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert 'daytwo_check_ok{app="shop",check="web",environment="production"}' in exposed.text
+    assert 'series="web.duration",unit="s"' in exposed.text
+
+
 def test_one_failure_is_no_alert(app: Place, shop: Shop) -> None:
     app.start()
     until(lambda: web(app).get("verdict") == "ok", "the check is well")
