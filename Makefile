@@ -10,7 +10,7 @@ export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo parts lint test test-fast bench-protect bench-serve clean
+.PHONY: help venv demo parts lint test test-fast bench-protect bench-serve bench-watch clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,10 @@ bench-serve: venv ## Measure the daemon: API under load, pings, a million export
 	$(BIN)/python -m bench.serve
 	$(BIN)/python -m bench.pings
 	$(BIN)/python -m bench.exports
+
+bench-watch: venv ## Measure probes, and numbers at ten million samples
+	$(BIN)/python -m bench.probes
+	$(BIN)/python -m bench.numbers
 
 clean: ## Remove .venv and all that tools have cached here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
