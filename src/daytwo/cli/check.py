@@ -114,7 +114,8 @@ def _show(found: "Sequence[Judgement]") -> None:
     for one in found:
         units = {measure.name: measure.unit for measure in one.check.measures}
         numbers = [f"{name} {shown(value, units.get(name))}" for name, value in one.observation.numbers.items()]
-        said = one.why or ", ".join(numbers[:_MOST_NUMBERS])
+        facts = [f"{name} {value}" for name, value in one.observation.facts.items()]
+        said = one.why or ", ".join((numbers or facts)[:_MOST_NUMBERS])
         rows.append((one.check.name, _WORDS[one.level.name], shown(one.seconds, Unit.SECONDS), said))
     table(("CHECK", "IS", "TOOK", "SAYS"), rows, right=frozenset({2}))
 
