@@ -74,4 +74,8 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     max_examples=20, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 def test_every_answer_is_as_the_schema_says(case: schemathesis.Case, token: str) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+    response = case.call(headers={"Authorization": f"Bearer {token}"})
+    if response.status_code == 413:  # refused before any route sees it, so no route documents it
+        assert response.json()["error"]["code"] == "too_large"
+        return
+    case.validate_response(response, checks=CHECKS)

@@ -172,19 +172,15 @@ def test_restarts_are_counted_however_they_come_and_when_the_container_is_made_a
 
 
 def test_a_container_that_ends_again_and_again(engine: DockerEngine) -> None:
-    with named(engine, "--restart", "on-failure:3", command=("sh", "-c", "exit 7")) as name:
+    # Docker waits longer each time, so that the state between two starts is seen for certain.
+    with named(engine, "--restart", "always", command=("sh", "-c", "exit 7")) as name:
 
         async def act(asker: Asker) -> None:
             check = checked(name)
-            await until(asker, check, lambda seen: seen.facts.get("state") == "exited")
-            counted = int(await docker(engine, "inspect", "--format", "{{.RestartCount}}", name))
-            assert counted == 3
-            await docker(engine, "start", name)
             seen = await until(asker, check, lambda seen: "restarting" in seen.facts.get("state", ""))
             assert "ends again and again and is being restarted: it ended with exit code 7" in seen.why
-            before = (await asker.ask(check)).numbers["restarts"]
-            await until(asker, check, lambda seen: seen.facts["state"] == "exited")
-            assert (await asker.ask(check)).numbers["restarts"] >= before
+            before = seen.numbers["restarts"]
+            await until(asker, check, lambda seen: seen.numbers["restarts"] > before)
 
         asked(act)
 
