@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from daytwo.cli.watched import AfarViews
 from daytwo.core.errors import NotFoundError, RefusedError
 from daytwo.core.records import Head
 from daytwo.ledger.glance import Glance, SeenRun, SeenSnapshot
@@ -42,6 +43,7 @@ class Afar:
         self.audit = _Audit(client)
         self.exports = _Exports(client)
         self.heartbeats = _Heartbeats(client)
+        self.views = AfarViews(client)
         self._client = client
 
     def schedules(self) -> "list[ScheduleView]":

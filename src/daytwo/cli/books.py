@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daytwo.serve.client import Client
     from daytwo.serve.overview import ScheduleView
     from daytwo.store.database import Database
+    from daytwo.watch.views import Views
 
 
 def the_daemon_for(config: "Config") -> "Client | None":
@@ -100,6 +101,14 @@ class Books:
         from daytwo.ledger.heartbeats import Book
 
         return Book(self.database, *self._own)
+
+    @cached_property
+    def views(self) -> "Views":
+        """What is watched."""
+        from daytwo.app import utc_now
+        from daytwo.watch.views import Views
+
+        return Views(self.database, *self._own, utc_now)
 
     @cached_property
     def daemon(self) -> bool:

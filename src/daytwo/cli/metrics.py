@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.numbers import shown
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
-from daytwo.cli.watched import watched
 from daytwo.core.check import Unit
 
 metrics = make("The newest number of every series.")
@@ -20,8 +20,8 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """The newest number of every series."""
-    with watched(config) as views:
-        found = views.series(pattern)
+    with opened_books(config) as books:
+        found = books.views.series(pattern)
     if json:
         print_json(found)
         return

@@ -133,7 +133,7 @@ async def _look(checks: "Sequence[ContainerCheck]") -> Sequence[Observation]:
 
 def _restarts(config: "Config", path: Path | None, checks: "Iterable[ContainerCheck]") -> Mapping[str, int]:
     """Restarts in the last day by check, as far as they were counted; nothing where there is no state to read."""
-    from daytwo.cli.watched import watched
+    from daytwo.cli.books import opened_books
     from daytwo.store.url import StateUrl
 
     found = {}
@@ -141,11 +141,11 @@ def _restarts(config: "Config", path: Path | None, checks: "Iterable[ContainerCh
         url = StateUrl.of(config)
         if url.is_sqlite and not url.file.exists():
             return {}
-        with watched(path) as views:
-            known = {one.name for one in views.series("*.restarts")}
+        with opened_books(path) as books:
+            known = {one.name for one in books.views.series("*.restarts")}
             for check in checks:
                 if (series := f"{check.name}.restarts") in known:
-                    found[check.name] = round(views.chart(series, _DAY, 0).rise)
+                    found[check.name] = round(books.views.chart(series, _DAY, 0).rise)
     return found
 
 

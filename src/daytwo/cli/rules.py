@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, took, use_zone, when
-from daytwo.cli.watched import watched
 from daytwo.core.errors import NotFoundError
 from daytwo.core.schedule import zone_of
 
@@ -30,8 +30,8 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     if ctx.invoked_subcommand:
         return
     found = _bindings(config)[1].rules
-    with watched(config) as views:
-        standing = {one.rule: one for one in reversed(views.alerts("all"))}
+    with opened_books(config) as books:
+        standing = {one.rule: one for one in reversed(books.views.alerts("all"))}
     if json:
         print_json(
             [

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.numbers import shown
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
-from daytwo.cli.watched import watched
 from daytwo.core.check import Unit
 from daytwo.core.errors import NotFoundError
 
@@ -22,8 +22,8 @@ def run(
     pattern: PatternArgument = "*", since: SinceOption = "24h", config: ConfigOption = None, json: JsonOption = False
 ) -> None:
     """Numbers over a time: mean, least, most, percentiles; of a counter, how much it grew."""
-    with watched(config) as views:
-        found = [views.chart(one.name, since, 0) for one in views.series(pattern)]
+    with opened_books(config) as books:
+        found = [books.views.chart(one.name, since, 0) for one in books.views.series(pattern)]
     if not found:
         raise NotFoundError(f"no series is called {pattern}", hint="`daytwo metrics` lists them")
     if json:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.numbers import shown
 from daytwo.cli.options import ConfigOption, make
 from daytwo.cli.output import took
-from daytwo.cli.watched import watched
 from daytwo.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def run(
         raise UsageError("`daytwo top` needs a terminal", hint="`daytwo metrics` and `daytwo check` print once")
     from rich.live import Live
 
-    with watched(config) as views, Live(screen=True, auto_refresh=False) as live:
+    with opened_books(config) as books, Live(screen=True, auto_refresh=False) as live:
         while True:
-            live.update(picture(views, datetime.now(UTC)), refresh=True)
+            live.update(picture(books.views, datetime.now(UTC)), refresh=True)
             time.sleep(every)
 
 

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, took
-from daytwo.cli.watched import watched
 
 if TYPE_CHECKING:
     from daytwo.watch.views import UptimeData
@@ -18,8 +18,8 @@ def run(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     Time of which nothing is known (nobody looked, our own line was down) counts neither way, and is shown.
     """
-    with watched(config) as views:
-        found = views.uptimes()
+    with opened_books(config) as books:
+        found = books.views.uptimes()
     if json:
         print_json(found)
         return

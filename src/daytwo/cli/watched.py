@@ -1,15 +1,9 @@
-"""What is watched, as a command sees it: from the state, or through the daemon where that alone may open it."""
+"""What is watched as the daemon tells it: what `Views` has from the state, asked over the Unix socket."""
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
-
-from daytwo.cli.output import use_zone
-from daytwo.core.schedule import zone_of
 
 if TYPE_CHECKING:
     from daytwo.serve.client import Client
@@ -22,7 +16,6 @@ if TYPE_CHECKING:
         SeriesData,
         Status,
         UptimeData,
-        Views,
     )
 
 T = TypeVar("T")
@@ -84,30 +77,3 @@ class AfarViews:
         from daytwo.serve.client import address
 
         return TypeAdapter(kind).validate_python(self._client.call("GET", address(path, **query)))
-
-
-@contextlib.contextmanager
-def watched(path: Path | None) -> "Iterator[Views | AfarViews]":
-    """Look at what is watched; the daemon need not run.
-
-    Args:
-        path: the configuration file, or None to look for it.
-
-    Raises:
-        ConfigError, RefusedError
-    """
-    from daytwo.cli.books import the_daemon_for
-    from daytwo.config import glimpse
-
-    config = glimpse(path)
-    use_zone(zone_of(config.timezone))
-    if client := the_daemon_for(config):
-        yield AfarViews(client)
-        return
-    from daytwo.app import utc_now
-    from daytwo.store.database import open_database
-    from daytwo.store.url import StateUrl
-    from daytwo.watch.views import Views
-
-    with contextlib.closing(open_database(StateUrl.of(config))) as database:
-        yield Views(database, config.app, config.environment, utc_now)

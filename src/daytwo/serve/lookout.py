@@ -136,7 +136,7 @@ class Lookout(Part):
         except sa.exc.SQLAlchemyError as error:
             self._observations.forget_memory()
             self._evaluator.forget_memory()
-            del self._answers[: len(self._answers) - _MOST_KEPT]
+            del self._answers[: max(0, len(self._answers) - _MOST_KEPT)]
             return f"observations wait to be written: {type(error).__name__}"
         del self._answers[: len(answers)]
         for one in transitions:
