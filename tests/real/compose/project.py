@@ -285,6 +285,11 @@ class Project:
         """A container's state."""
         return self.docker.run("inspect", "-f", "{{.State.Status}}", container).stdout.strip()
 
+    def containers(self) -> list[str]:
+        """The shop's containers: others come and go on the same engine while tests run side by side."""
+        listing = self.docker.run("ps", "--all", "--no-trunc", "--format", "{{.ID}}", "--filter", f"name={self.name}")
+        return sorted(listing.stdout.split())
+
     def clients(self, service: str = "db") -> list[str]:
         """Client programs that run in a container."""
         listing = self.exec(service, "ps", "-eo", "args")
