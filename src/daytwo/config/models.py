@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from daytwo.config.listening import LogSource, Pattern, Security
 from daytwo.config.serving import Heartbeat, Records, Serve
 from daytwo.config.types import Count, Model, Name, Names, PingUrl, Slug, Span
 from daytwo.config.watching import Rule, Watch
@@ -232,6 +233,11 @@ class Config(Model):
     )
     rules: dict[Name, Rule] = Field(default={}, description="what is an alert, by name")
     watch: Watch = Field(default=Watch(), description="how it is watched")
+    logs: dict[Name, LogSource] = Field(
+        default={}, description="logs that are followed, by name; containers of services are, without being named"
+    )
+    patterns: dict[Name, Pattern] = Field(default={}, description="what is looked for in logs, by name")
+    security: Security = Field(default=Security(), description="security events, and what is too much of them")
     records: Records = Field(default=Records(), description="how long the audit trail and export records are kept")
     serve: Serve = Field(default=Serve(), description="the daemon")
     state: Annotated[
@@ -277,6 +283,6 @@ class Config(Model):
 
 
 __all__ = [
-    "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "Origin", "Ping", "PingTarget", "Records", "Recovery",
-    "Rule", "Serve", "Watch",
+    "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "LogSource", "Origin", "Pattern", "Ping", "PingTarget",
+    "Records", "Recovery", "Rule", "Security", "Serve", "Watch",
 ]  # fmt: skip
