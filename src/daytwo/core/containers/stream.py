@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from daytwo.core.command import Command, command
 from daytwo.core.containers.history import ACTIONS, Event
 from daytwo.core.errors import DaytwoError
+from daytwo.core.leash import leashed
 from daytwo.core.process import CHUNK, Process
 from daytwo.core.run import Run
 from daytwo.core.target import Target
@@ -22,14 +23,6 @@ _LINE = 1 << 20
 """Bytes of one event; its labels are in it."""
 _END = 5.0
 
-# `docker events` would notice the end of daytwo only at the next event, which may be far. So its standard input, which
-# nobody writes to, is watched: when daytwo is gone, however that came, it is closed, and the shell ends the program.
-_LEASH = (
-    'exec 3<&0; "$@" 3<&- </dev/null & child=$!; '
-    "{ read -r _ <&3; kill $child; } >/dev/null 2>&1 & watcher=$!; "
-    "exec 3<&-; wait $child; code=$?; kill $watcher 2>/dev/null; exit $code"
-)
-
 
 def events(since: str, where: str) -> Command:
     """The command that tells what happens to containers, each event as a line of JSON.
@@ -39,11 +32,11 @@ def events(since: str, where: str) -> Command:
         where: the host, for errors.
     """
     filters = [word for action in ACTIONS for word in ("--filter", f"event={action}")]
-    argv = command(
+    inner = command(
         "docker", "events", "--format", "{{json .}}", "--filter", "type=container", filters,
-        ("--since", since) if since else (),
-    ).argv  # fmt: skip
-    return Command(("sh", "-c", _LEASH, "sh", *argv), where=where, ok=(0, 1, 143), name="docker")
+        ("--since", since) if since else (), where=where, ok=(0, 1, 143),
+    )  # fmt: skip
+    return leashed(inner)
 
 
 class Stream:
