@@ -1,0 +1,60 @@
+"""Built-in expressions for what well-known programs write when somebody is refused.
+
+Each is used on the logs that it is meant for only (`security.detect`): what an app writes down of its visitors' words
+must not pass for a line of sshd. Where visitors' words are part of the line, the expression steps over them as the
+program quotes them. Sources: OpenSSH auth.c, auth2.c; PostgreSQL auth.c; nginx's `combined`; Caddy's access log.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from daytwo.config.listening import Detector
+from daytwo.watch.security.event import AUTH_FAILURE, RATE_LIMIT
+
+_IP = r"(?P<source>[0-9a-fA-F:.]{2,45})"
+_COMBINED = r'^(?P<source>\S+) \S+ (?P<user>\S+) \[[^]]{10,40}\] "'
+_CADDY = r'"request":\{"remote_ip":"(?P<source>[^"]+)"(?:[^"\\]|\\.|"(?!status":))*'
+
+
+class Detection(NamedTuple):
+    """What an expression finds; its groups are `source`, `user` and `route`."""
+
+    kind: str
+    match: str
+
+
+DETECTORS: Mapping[Detector, tuple[Detection, ...]] = {
+    "sshd": (
+        Detection(
+            AUTH_FAILURE,
+            r"(?:^|sshd(?:-session)?(?:\[\d+\])?: )Failed (?!none )\S+ for (?:invalid user )?(?P<user>.{0,200}) "
+            rf"from {_IP} port \d+(?: ssh2)?(?:: .*)?$",
+        ),
+        Detection(
+            AUTH_FAILURE,
+            r"(?:^|sshd(?:-session)?(?:\[\d+\])?: )Connection (?:closed|reset) by (?:authenticating|invalid) user "
+            rf"(?P<user>.{{0,200}}) {_IP} port \d+ \[preauth\]$",
+        ),
+    ),
+    "postgres": (
+        Detection(AUTH_FAILURE, r'FATAL:  password authentication failed for user "(?P<user>[^"]{0,200})"'),
+        Detection(
+            AUTH_FAILURE,
+            rf'FATAL:  no pg_hba\.conf entry for host "{_IP}", user "(?P<user>[^"]{{0,200}})"',
+        ),
+    ),
+    "nginx": (
+        Detection(AUTH_FAILURE, _COMBINED + r'(?:\S+ (?P<route>[^" ?]{0,500}))?[^"]*" 401 '),
+        Detection(RATE_LIMIT, _COMBINED + r'(?:\S+ (?P<route>[^" ?]{0,500}))?[^"]*" 429 '),
+    ),
+    "caddy": (
+        Detection(AUTH_FAILURE, _CADDY + r'"status":401[,}]'),
+        Detection(RATE_LIMIT, _CADDY + r'"status":429[,}]'),
+    ),
+    "wordpress": (
+        # A login that is right is answered with 302; the form again, with 200, is one that was wrong.
+        Detection(AUTH_FAILURE, _COMBINED + r'POST (?P<route>[^" ?]{0,100}/wp-login\.php)(?: [^"]*)?" 200 '),
+        Detection(AUTH_FAILURE, _COMBINED + r'POST (?P<route>[^" ?]{0,100}/xmlrpc\.php)(?: [^"]*)?" 403 '),
+    ),
+}
+"""By name."""
