@@ -13,7 +13,7 @@ from daytwo.store.url import StateUrl
 from daytwo.watch.numbers import Numbers, Point
 from daytwo.watch.observations import Observations
 from daytwo.watch.prober import Answer
-from daytwo.watch.report import score
+from daytwo.watch.reports import score
 from daytwo.watch.views import Views, length
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

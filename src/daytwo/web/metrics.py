@@ -88,4 +88,4 @@ def text(house: Here) -> str:
     """The exposition."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(house))
-    return generate_latest(registry).decode()
+    return generate_latest(registry).decode() + house.promised.text()

@@ -1,0 +1,206 @@
+"""What reports are made of, read from the state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from daytwo.config.objectives import Objective
+from daytwo.watch.numbers import Numbers, Series, Summary
+from daytwo.watch.observations import Observations, State, Stretch, window_end
+from daytwo.watch.reports.terms import Calendar, Terms
+from daytwo.watch.rules import Book, Transition
+from daytwo.watch.uptime import Uptime
+
+WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+"""The windows of uptime."""
+TRAFFIC = "traffic."
+"""What the series of real traffic begin with."""
+_USED = ("cpu", "cpu_limit", "memory", "memory_limit", "disk")
+"""What hosts and containers use, as their checks call it."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How long answers took, in seconds.
+
+    Args:
+        count: how many were measured.
+        mean: their mean.
+        p50: half of them took less.
+        p95: 95 % of them took less.
+        p99: 99 % of them took less.
+        grain: seconds by which the window's edges may be off.
+    """
+
+    count: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    grain: int = 0
+
+    @classmethod
+    def of(cls, found: Summary) -> "Figures":
+        """Those of a window."""
+        quantiles = (found.quantile(0.5), found.quantile(0.95), found.quantile(0.99))
+        return cls(found.count, found.mean, *quantiles, found.grain)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a check did in a window.
+
+    Args:
+        uptime: how long it worked.
+        figures: how long its answers took.
+    """
+
+    uptime: Uptime
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class CheckFacts:
+    """How a check did.
+
+    Args:
+        check: its name.
+        service: whom it asks.
+        objective: what is promised of it.
+        now: in the period.
+        before: in the period before.
+    """
+
+    check: str
+    service: str
+    objective: Objective | None
+    now: Kept
+    before: Kept
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """The numbers of a series.
+
+    Args:
+        series: which one.
+        now: in the period.
+        before: in the period before.
+    """
+
+    series: Series
+    now: Summary
+    before: Summary
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report is made of.
+
+    Args:
+        checks: those that are watched, by name.
+        traffic: series of real traffic, by name.
+        resources: what hosts and containers used, by name.
+        transitions: how rules changed in the period, oldest first.
+    """
+
+    checks: tuple[CheckFacts, ...]
+    traffic: tuple[SeriesFacts, ...]
+    resources: tuple[SeriesFacts, ...]
+    transitions: tuple[Transition, ...]
+
+
+class Reader:
+    """Reads what reports are made of.
+
+    Args:
+        connection: one consistent look at the state.
+        observations: where verdicts are.
+        numbers: where numbers are.
+        terms: what is promised when.
+        now: the time now.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, observations: Observations, numbers: Numbers, terms: Terms, now: datetime
+    ) -> None:
+        self._connection = connection
+        self._observations = observations
+        self._numbers = numbers
+        self._terms = terms
+        self._calendar = Calendar(terms)
+        self._now = now
+        self.states = observations.all(connection)
+
+    def objective(self, state: State) -> Objective | None:
+        """What is promised of a check."""
+        return self._terms.objectives.of(state.name, state.service)
+
+    def uptimes(self, windows: Mapping[str, tuple[datetime, datetime]]) -> dict[str, dict[str, Uptime]]:
+        """How long every check worked in each of some windows, by name of the check and of the window."""
+        if not windows:
+            return {}
+        begin = min(begin for begin, _ in windows.values())
+        histories = self._observations.histories(self._connection, begin, max(end for _, end in windows.values()))
+        return {
+            name: {
+                key: self._uptime(state, histories.get(name, []), *window) for key, window in windows.items()
+            }
+            for name, state in self.states.items()
+        }  # fmt: skip
+
+    def figures(self, check: str, begin: datetime, end: datetime) -> Figures:
+        """How long the answers of a check took."""
+        return Figures.of(self._numbers.summary(self._connection, f"{check}.duration", begin, end))
+
+    def facts(self, book: Book, this: tuple[datetime, datetime], before: tuple[datetime, datetime]) -> Facts:
+        """What a report is made of.
+
+        Args:
+            book: of the rules.
+            this: the period.
+            before: the one before.
+        """
+        uptimes = self.uptimes({"this": this, "before": before})
+        checks = [
+            CheckFacts(
+                name,
+                state.service,
+                self.objective(state),
+                Kept(uptimes[name]["this"], self.figures(name, *this)),
+                Kept(uptimes[name]["before"], self.figures(name, *before)),
+            )
+            for name, state in self.states.items()
+        ]
+        series = self._numbers.series(self._connection)
+        used = [one for one in series if _is_used(one.name, self.states)]
+        return Facts(
+            tuple(checks),
+            self._series([one for one in series if one.name.startswith(TRAFFIC)], this, before),
+            self._series(used, this, before),
+            tuple(book.transitions(self._connection, *this)),
+        )
+
+    def _series(
+        self, series: list[Series], this: tuple[datetime, datetime], before: tuple[datetime, datetime]
+    ) -> tuple[SeriesFacts, ...]:
+        found = (
+            SeriesFacts(
+                one,
+                self._numbers.summary(self._connection, one.name, *this),
+                self._numbers.summary(self._connection, one.name, *before),
+            )
+            for one in series
+        )
+        return tuple(one for one in found if one.now.count)
+
+    def _uptime(self, state: State, history: list[Stretch], begin: datetime, end: datetime) -> Uptime:
+        counting = self._calendar.counting(state.service, self.objective(state), begin, end)
+        return counting.uptime(history, window_end(state, self._now))
+
+
+def _is_used(series: str, states: Mapping[str, State]) -> bool:
+    check, _, measure = series.rpartition(".")
+    return measure in _USED and check in states
