@@ -43,14 +43,16 @@ test-fast: venv ## Only the tests that need no real servers
 bench-protect: venv ## Measure backup and restore side by side with peers
 	$(BIN)/python -m bench.protect
 
-bench-serve: venv ## Measure the daemon: API under load, pings, a million exports
+bench-serve: venv ## Measure the daemon: API under load, pings, a million exports, memory
 	$(BIN)/python -m bench.serve
 	$(BIN)/python -m bench.pings
 	$(BIN)/python -m bench.exports
+	$(BIN)/python -m bench.hour
 
-bench-watch: venv ## Measure probes, and numbers at ten million samples
+bench-watch: venv ## Measure probes, numbers at ten million samples, and the daemon beside Prometheus
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.numbers
+	$(BIN)/python -m bench.blackbox
 
 clean: ## Remove .venv and all that tools have cached here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -25,7 +25,7 @@ P95_MS = 50
 MEMORY_MB = 200
 START_S = 3
 _PROGRAM = "import sys; from daytwo.cli.main import run; sys.exit(run(sys.argv[1:]))"
-_READ = (
+READ = (
     "/api/health", "/api/runs", "/api/monitoring/health/detailed", "/api/schedules", "/api/snapshots", "/metrics",
     "/api/config", "/api/session",
 )  # fmt: skip
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=100, help="requests a second (100)")
     parser.add_argument("--megabytes", type=int, default=500, help="size of the app's uploads (500)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder, _daemon(Path(folder), options.megabytes) as one:
+    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder, running(Path(folder), options.megabytes) as one:
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
         _line("start until it answers", one.started, START_S, "s")
         _line("memory, idle", one.memory(), MEMORY_MB, "MB")
@@ -68,10 +68,12 @@ def _requests(token: str) -> Iterator[Request]:
             body = f'{{"who": "bench", "what": "orders", "rows": {number}, "destination": "s3://bench"}}'
             yield Request.post("/api/exports", token, body.encode())
         else:
-            yield Request.get(_READ[number % len(_READ)], token)
+            yield Request.get(READ[number % len(READ)], token)
 
 
-class _Running:
+class Running:
+    """A daemon at work, and how to talk to it."""
+
     def __init__(self, client: Client, token: str, pid: int, port: int, started: float) -> None:
         self.client, self.token, self.pid, self.port, self.started = client, token, pid, port, started
 
@@ -81,7 +83,7 @@ class _Running:
         return int(next(line for line in text.splitlines() if line.startswith(which)).split()[1]) / 1000
 
 
-async def _under_load(one: _Running, requests: list[Request], rate: float) -> tuple[Outcome, int]:
+async def _under_load(one: Running, requests: list[Request], rate: float) -> tuple[Outcome, int]:
     stop = asyncio.Event()
     backups = asyncio.create_task(_backups(one, stop))
     outcome = await fire("127.0.0.1", one.port, requests, rate)
@@ -89,15 +91,16 @@ async def _under_load(one: _Running, requests: list[Request], rate: float) -> tu
     return outcome, await backups
 
 
-async def _backups(one: _Running, stop: asyncio.Event) -> int:
+async def _backups(one: Running, stop: asyncio.Event) -> int:
     done = 0
     while not stop.is_set():
-        await asyncio.to_thread(_one_backup, one.client)
+        await asyncio.to_thread(one_backup, one.client)
         done += 1
     return done
 
 
-def _one_backup(client: Client) -> None:
+def one_backup(client: Client) -> None:
+    """Have a backup made, and wait for its end."""
     taken = client.call("POST", "/api/schedules/nightly/run")
     end = [data for name, data in client.events(taken["events"]) if name == "end"]
     if end[0]["outcome"] != "succeeded":
@@ -105,15 +108,23 @@ def _one_backup(client: Client) -> None:
 
 
 @contextmanager
-def _daemon(folder: Path, megabytes: int) -> Iterator[_Running]:
+def running(folder: Path, megabytes: int, more: str = "", services: str = "") -> Iterator[Running]:
+    """A daemon at work.
+
+    Args:
+        folder: an empty folder, for its app.
+        megabytes: of the app's uploads.
+        more: further blocks of its configuration.
+        services: further services.
+    """
     (folder / "uploads").mkdir()
     for number in range(megabytes // 10):
         (folder / "uploads" / f"{number}.bin").write_bytes(secrets.token_bytes(10_000_000))
     (folder / "daytwo.yaml").write_text(
-        "app: bench\ntimezone: UTC\nservices: {uploads: {kind: files, path: uploads}}\n"
+        f"app: bench\ntimezone: UTC\nservices:\n  uploads: {{kind: files, path: uploads}}\n{services}"
         "repositories: {local: {kind: archive, path: backups}}\n"
         'backups: {nightly: {at: "0 3 * * *", keep: {last: 2}, floor: 1MB}}\n'
-        'serve: {listen: "127.0.0.1:0"}\n'
+        'serve: {listen: "127.0.0.1:0"}\n' + more
     )
     client = Client(folder / ".daytwo")
     log = folder / "serve.log"
@@ -128,7 +139,7 @@ def _daemon(folder: Path, megabytes: int) -> Iterator[_Running]:
         started = time.monotonic() - begun
         port = int(next(line for line in log.read_text().splitlines() if "answers at" in line).rpartition(":")[2])
         token = client.call("POST", "/api/tokens", {"name": "bench", "role": "operator"})["secret"]
-        yield _Running(client, token, process.pid, port, started)
+        yield Running(client, token, process.pid, port, started)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
