@@ -1,5 +1,8 @@
 """Recipes are merged under the file; what is wrong in one says so."""
 
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daytwo import config
+from daytwo.app import utc_now
 from daytwo.config import ConfigFileError
 from daytwo.config.document import Document, dump, parse
+from daytwo.config.making import services_of
 from daytwo.config.recipes import merge, packaged
+from daytwo.core.check import Timing
+from daytwo.core.units import Percent
+from daytwo.serve.own_checks import all_checks
+from daytwo.watch.catalog import checks_of
+from daytwo.watch.logs.patterns import patterns_of
+from daytwo.watch.rules import Bindings
 
 RECIPIENT = "age1xr4m63u9ld4wxkqapsdq78efntg9ww0rz83ycas3247gs5fl7u5qsdpsz8"
 
@@ -71,14 +82,93 @@ def test_a_recipe_that_extends_itself(tmp_path: Path) -> None:
         config.parsed("app: shop\nextends: [./a.yaml]\n", tmp_path / "daytwo.yaml")
 
 
-@pytest.mark.parametrize("recipe", packaged())
-def test_packaged_recipes_load(recipe: str, tmp_path: Path) -> None:
-    text = f"app: x\nextends: [{recipe}]\nrecovery: {{recipients: [{RECIPIENT}]}}\n"
-    loaded = config.parsed(
+NEEDED: Mapping[str, str] = {
+    "vercel-postgres": "services: {web: {url: 'https://shop.example.com'}, db: {url: 'postgresql://shop@db.example/shop'}}",
+}
+"""What a recipe cannot know, and the file must say."""
+
+
+def extended(recipe: str, tmp_path: Path) -> config.Config:
+    text = f"app: x\nextends: [{recipe}]\nrecovery: {{recipients: [{RECIPIENT}]}}\n{NEEDED.get(recipe, '')}\n"
+    return config.parsed(
         f"{text}repositories: {{local: {{kind: archive, path: ./backups}}}}\n", tmp_path / "daytwo.yaml"
     )
+
+
+@pytest.mark.parametrize("recipe", packaged())
+def test_packaged_recipes_load(recipe: str, tmp_path: Path) -> None:
+    loaded = extended(recipe, tmp_path)
     assert loaded.services and "nightly" in loaded.backups
     assert loaded.origin.sources[1] == f"recipe {recipe}"
+
+
+@pytest.mark.parametrize("recipe", packaged())
+def test_every_rule_of_a_recipe_looks_at_something(recipe: str, tmp_path: Path) -> None:
+    """At a check there is, at a number that a check takes, or at what logs, traffic or the app itself hand in."""
+    loaded = extended(recipe, tmp_path)
+    checks = all_checks(loaded, None, utc_now)
+    series = {f"{check.name}.{measure.name}" for check in checks.values() for measure in check.measures}
+    series |= {f"logs.{name}" for name in patterns_of(loaded.patterns)}
+    series |= {f"traffic.{name}.{number}" for name in loaded.services for number in ("requests", "errors", "duration")}
+    series |= {"app.errors", "app.requests", "app.memory"}
+    for name, rule in loaded.rules.items():
+        for wanted in (rule.series, rule.of):
+            assert wanted is None or any(fnmatchcase(one, wanted) for one in series), f"{name}: {wanted}"
+        assert rule.about, name
+    assert Bindings(loaded.rules, checks).unknown() == []
+    assert all(pattern.about for pattern in loaded.patterns.values())
+    if loaded.rules:
+        assert "host" in loaded.services or recipe == "vercel-postgres"
+
+
+SAID = {
+    "oauth": [
+        "[Nest] 41 ERROR [AuthService] OAuth callback failed: redirect_uri_mismatch",
+        '{"error":"invalid_grant","error_description":"refresh token expired"}',
+    ],
+    "mcp": ["ERROR MCP connection failed: Unauthorized", "mcp server: request timed out"],
+    "platform": [
+        "Error: LinkedIn API error: 401 Unauthorized", "twitter.com answered 429 Too Many Requests",
+        "Facebook: Request failed with status code 503",
+    ],
+    "database": [
+        "PrismaClientInitializationError: Can't reach database server at `postiz-postgres:5432`",
+        "Error: P1001", 'FATAL:  password authentication failed for user "postiz-user"',
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_postiz_says_is_found_and_explained(name: str, tmp_path: Path) -> None:
+    patterns = extended("postiz", tmp_path).patterns
+    for line in SAID[name]:
+        assert re.search(patterns[name].match, line), line
+    for line in (
+        "GET /api/oauth/callback 200",
+        "LinkedIn: post 4711 published",
+        "MCP client connected",
+        "listening on 5432",
+    ):
+        assert not re.search(patterns[name].match, line), line
+
+
+def test_the_numbers_of_the_documents(tmp_path: Path) -> None:
+    postiz, wordpress, app = (extended(one, tmp_path) for one in ("postiz", "wordpress", "vercel-postgres"))
+    rules = postiz.rules
+    assert (rules["restarts"].warning, str(rules["restarts"].over)) == ("> 3", "1h")
+    assert (rules["memory"].critical, rules["disk"].warning) == ("> 90%", "> 85%")
+    assert (rules["app-memory"].warning, rules["app-cpu"].warning) == ("> 2.5GB", "> 60%")
+    timing = checks_of(services_of(wordpress).values())["web"].timing
+    assert timing == Timing(every=300, timeout=10, retries=3, failures=3)
+    assert (str(wordpress.objectives.p95), str(wordpress.objectives.errors)) == ("2s", "5%")
+    limits = wordpress.security.limits
+    counts = {kind: (limit.count, float(limit.within)) for kind, limit in limits.items()}
+    assert counts == {"auth_failure": (10, 60), "rate_limit": (50, 60), "suspicious": (5, 60)}
+    assert [(app.rules[one].warning, app.rules[one].critical) for one in ("slow", "faulty", "memory")] == [
+        ("> 1s", "> 2s"), ("> 5%", "> 10%"), ("> 80%", "> 90%"),
+    ]  # fmt: skip
+    hours = extended("sqlite-app", tmp_path).objectives
+    assert hours.uptime == Percent.parse("99.9%") and [str(one) for one in hours.hours] == ["mon-fri 09:00-17:00"]
 
 
 KEYS = st.sampled_from(["a", "b", "c", "kind", "env"])

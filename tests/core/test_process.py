@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daytwo.core.check import Verdict, observed
 from daytwo.core.command import TAG, command
 from daytwo.core.errors import CancelledError, CommandError, MissingToolError, UnreachableError
 from daytwo.core.explain import explain
@@ -145,6 +146,14 @@ def test_what_docker_says_becomes_a_next_step(stderr: str, kind: type[Exception]
     error = explain(command("docker", "exec", "x", where="container x"), "pg_dump", 1, stderr)
     assert isinstance(error, kind)
     assert error.hint
+
+
+def test_a_socket_that_is_closed_to_us_says_nothing_of_the_container() -> None:
+    closed = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
+    error = explain(command("docker", "exec", "x", where="container x"), "psql", 1, closed)
+    assert observed(error).verdict is Verdict.INCONCLUSIVE
+    gone = explain(command("docker", "exec", "x", where="container x"), "psql", 1, "Error: No such container: x")
+    assert observed(gone).verdict is Verdict.FAILED
 
 
 OCI = "OCI runtime exec failed: exec failed: unable to start container process: "

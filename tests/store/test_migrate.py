@@ -10,6 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from dbos._schemas.system_database import SystemSchema
 
 from daytwo.core.errors import RefusedError
 from daytwo.store import migrations
@@ -83,3 +84,7 @@ def test_no_state_at_all(url: StateUrl) -> None:
 
 def test_revisions_are_a_chain_of_numbers() -> None:
     assert revisions() == [f"{number:04}" for number in range(1, len(revisions()) + 1)]
+
+
+def test_no_table_is_called_as_one_of_the_engine_that_shares_the_file() -> None:
+    assert OURS.isdisjoint(table.name for table in SystemSchema.metadata_obj.tables.values())

@@ -6,8 +6,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
+from daytwo.config.log_names import check_logs
 from daytwo.config.models import Backup, Hook
 from daytwo.config.problems import nearest
+from daytwo.config.reaching import check_reaching
 from daytwo.config.validate import Parts
 from daytwo.config.watching import SOURCES
 from daytwo.core.errors import DaytwoError
@@ -44,6 +46,9 @@ def cross_check(parts: Parts, place: Place) -> None:
     for name, block in rules.items():
         _rule_names(parts, name, block, rules)
     _no_circles(parts, rules)
+    check_logs(parts)
+    _promises(parts)
+    check_reaching(parts)
 
 
 def _components(parts: Parts, name: str, place: Place) -> tuple[Component, ...] | None:
@@ -114,7 +119,7 @@ def _copies(parts: Parts) -> None:
 def _passwords_in_addresses(parts: Parts) -> None:
     told = {problem.path for problem in parts.problems}
     data = parts.document.data
-    for section in ("services", "repositories", "state"):
+    for section in ("services", "repositories", "channels", "state"):
         for path, text in _texts(data.get(section), (section,)):
             if path not in told and _PASSWORD_IN_URL.search(text):
                 parts.problem(
@@ -257,6 +262,23 @@ def _circle(start: str, trail: list[str], next_to: Callable[[str], Iterable[str]
             if found := _circle(start, [*trail, other], next_to, seen):
                 return found
     return []
+
+
+def _promises(parts: Parts) -> None:
+    """The checks that objectives name, as far as a name tells, and the services of maintenance windows."""
+    services = parts.names("services")
+    written = parts.document.data.get("objectives")
+    by = written.get("by") if isinstance(written, Mapping) else None
+    named = _words(parts, "objectives", "checks")
+    named += [(("objectives", "by", name), name) for name in by or ()] if isinstance(by, Mapping) else []
+    for where, name in named:
+        if not _may_begin(name, [*services, *SOURCES]):
+            known = nearest(name.partition(".")[0], services)
+            parts.problem(f"nothing that is watched is called {name}; {known}", *where)
+    for window in parts.names("maintenance"):
+        for where, name in _words(parts, "maintenance", window, "services"):
+            if name not in services:
+                parts.problem(f"there is no service {name}; {nearest(name, services)}", *where)
 
 
 def _would_read(choice: "Choice", folder: File) -> bool:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from daytwo.config.types import Count, Model, Names, Slug, Span
 from daytwo.core.units import Duration
 
 AccessFormat = Literal["caddy", "nginx", "nginx-json", "traefik"]
+Detector = Literal["caddy", "nginx", "postgres", "sshd", "wordpress"]
+"""What knows the lines in which a program says that it refused somebody."""
 SecurityKind = Slug
 """What sort of thing happened: `auth_failure`, `rate_limit`, `suspicious`, `key_exposure`, or a word of one's own."""
 
@@ -67,6 +69,10 @@ class Pattern(Model):
     )
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class SecurityLimit(Model):
     """How much of a kind of security event is too much."""
 
@@ -84,8 +90,12 @@ class Security(Model):
     limits: Mapping[SecurityKind, SecurityLimit] = Field(
         default={}, description="what is too much, by kind; one that is not named is recorded only"
     )
+    detect: Mapping[str, Annotated[tuple[Detector, ...], BeforeValidator(_listed)]] = Field(
+        default={},
+        description="built-in detectors by log: `{ssh: sshd, db: postgres, web: [nginx, wordpress]}`",
+    )
     keys: bool = Field(default=True, description="look for keys and tokens in logs: each found is `key_exposure`")
     keep: Span = Field(default=Duration(90 * 86400), description="how long events are kept")
 
 
-__all__ = ["AccessFormat", "LogSource", "Pattern", "Security", "SecurityLimit"]
+__all__ = ["AccessFormat", "Detector", "LogSource", "Pattern", "Security", "SecurityLimit"]

@@ -20,11 +20,15 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from daytwo.config.acting import Action, Blocking
 from daytwo.config.listening import LogSource, Pattern, Security
+from daytwo.config.objectives import Maintenance, Objective, Objectives, Opening
+from daytwo.config.responding import Incidents, Person, Rota, Route, StatusPage
 from daytwo.config.serving import Heartbeat, Records, Serve
 from daytwo.config.types import Count, Model, Name, Names, PingUrl, Slug, Span
 from daytwo.config.watching import Rule, Watch
 from daytwo.config.zone import host_zone
+from daytwo.core.channel import ChannelSettings
 from daytwo.core.repository import RepositorySettings
 from daytwo.core.schedule import Cron, zone_of
 from daytwo.core.secrets import SecretRef
@@ -233,11 +237,29 @@ class Config(Model):
     )
     rules: dict[Name, Rule] = Field(default={}, description="what is an alert, by name")
     watch: Watch = Field(default=Watch(), description="how it is watched")
+    objectives: Objectives = Field(default=Objectives(), description="what is promised: uptime, business hours, speed")
+    maintenance: dict[Name, Maintenance] = Field(
+        default={}, description="maintenance windows by name: times in which nothing is promised"
+    )
     logs: dict[Name, LogSource] = Field(
         default={}, description="logs that are followed, by name; containers of services are, without being named"
     )
     patterns: dict[Name, Pattern] = Field(default={}, description="what is looked for in logs, by name")
     security: Security = Field(default=Security(), description="security events, and what is too much of them")
+    channels: dict[Name, SerializeAsAny[ChannelSettings]] = Field(
+        default={}, description="ways to reach people, by name"
+    )
+    routes: dict[Name, Route] = Field(
+        default={}, description="which alert goes to which channel, and how soon; every route that fits is taken"
+    )
+    people: dict[Name, Person] = Field(default={}, description="who can be reached, and how, by name")
+    oncall: dict[Name, Rota] = Field(default={}, description="who is on call when, by the name of the rota")
+    incidents: Incidents = Field(default=Incidents(), description="how incidents are graded, opened and escalated")
+    actions: dict[Name, Action] = Field(
+        default={}, description="what is done by itself about security findings and alerts, by name"
+    )
+    blocking: Blocking = Field(default=Blocking(), description="shutting addresses out")
+    status_page: StatusPage | None = Field(default=None, description="the page that shows users how things stand")
     records: Records = Field(default=Records(), description="how long the audit trail and export records are kept")
     serve: Serve = Field(default=Serve(), description="the daemon")
     state: Annotated[
@@ -283,6 +305,7 @@ class Config(Model):
 
 
 __all__ = [
-    "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "LogSource", "Origin", "Pattern", "Ping", "PingTarget",
+    "Backup", "Config", "Event", "Heartbeat", "Hook", "Keep", "LogSource", "Maintenance", "Objective", "Objectives",
+    "Opening", "Origin", "Pattern", "Ping", "PingTarget",
     "Records", "Recovery", "Rule", "Security", "Serve", "Watch",
 ]  # fmt: skip

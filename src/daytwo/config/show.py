@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from daytwo.config.document import dump
-from daytwo.config.models import Config, Ping
+from daytwo.config.models import Config, Opening, Ping
 from daytwo.core.secrets import MASK, SecretRef
 
 
@@ -26,6 +26,8 @@ def _plain(value: Any) -> Any:
         return _reference(value)
     if isinstance(value, Ping):
         return {name: _address(one) for name in Ping.model_fields if (one := getattr(value, name)) is not None}
+    if isinstance(value, Opening):
+        return str(value)
     if isinstance(value, BaseModel):
         fields = {field.alias or name: getattr(value, name) for name, field in type(value).model_fields.items()}
         return {name: _plain(one) for name, one in fields.items() if one is not None}

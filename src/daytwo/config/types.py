@@ -45,7 +45,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Span = Annotated[Duration, AfterValidator(_positive)]
 
 
-def _web_address(value: str) -> str:
+def web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("write an http:// or https:// address")
@@ -53,7 +53,7 @@ def _web_address(value: str) -> str:
 
 
 PingUrl = Annotated[
-    Annotated[str, AfterValidator(_web_address), Tag("address")] | Annotated[SecretRef, Tag("reference")],
+    Annotated[str, AfterValidator(web_address), Tag("address")] | Annotated[SecretRef, Tag("reference")],
     Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
 ]
 """An address that is pinged. It is as good as a password, so it may be a reference."""

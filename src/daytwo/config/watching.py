@@ -84,6 +84,9 @@ class Rule(Model):
         default=(), description="checks or rules: while one of them fails, this is no news but a consequence"
     )
     about: str = Field(default="", description="what it means and what to do, for whoever is woken by it")
+    runbook: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="the address of a page that says what to do"
+    )
     off: bool = Field(default=False, description="leave it out, for instance a built-in one")
 
     @model_validator(mode="after")

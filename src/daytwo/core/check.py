@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
-from daytwo.core.errors import ConfigError, DaytwoError, MissingToolError, SecretError, UsageError
+from daytwo.core.errors import ConfigError, DaytwoError, MissingToolError, NoRightError, SecretError, UsageError
 from daytwo.core.net.words import plain
 from daytwo.core.run import Run
 
@@ -219,6 +219,6 @@ class ProgramCheck(Check):
 def observed(error: DaytwoError) -> Observation:
     """The observation that an error means: what is wrong with us is no failure of the service."""
     why = plain(" ".join(str(error).split()), _LONGEST)
-    if isinstance(error, MissingToolError | SecretError | ConfigError | UsageError):
+    if isinstance(error, MissingToolError | NoRightError | SecretError | ConfigError | UsageError):
         return Observation.inconclusive(why)
     return Observation.failed(why)

@@ -142,6 +142,10 @@ class UnreachableError(DaytwoError):
     permanent = False
 
 
+class NoRightError(UnreachableError):
+    """The way there is closed to us, which says nothing of what is behind it."""
+
+
 class SourceError(DaytwoError):
     """What should be backed up is not there or cannot be read whole."""
 

@@ -3,7 +3,7 @@
 import re
 
 from daytwo.core.command import Command
-from daytwo.core.errors import CommandError, DaytwoError, MissingToolError, UnreachableError
+from daytwo.core.errors import CommandError, DaytwoError, MissingToolError, NoRightError, UnreachableError
 from daytwo.core.secrets import redact
 
 NOT_STARTED = (126, 127)
@@ -32,7 +32,7 @@ def explain(command: Command, program: str, code: int, stderr: str) -> DaytwoErr
             hint="Start it, or check DOCKER_HOST and your permission on its socket",
         )
     if "permission denied" in low and "docker" in low and "socket" in low:
-        return UnreachableError(
+        return NoRightError(
             "no permission on the Docker socket", where=where, hint="Add the user to the group docker, or run as root"
         )
     if "no such container" in low:

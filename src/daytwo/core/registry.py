@@ -7,13 +7,15 @@ import importlib
 import pkgutil
 from functools import cache
 
+from daytwo.core.blocker import Blocker, BlockerSettings
+from daytwo.core.channel import Channel, ChannelSettings
 from daytwo.core.repository import Repository, RepositorySettings
 from daytwo.core.service import Service, ServiceSettings
 
 
 @cache
 def kinds(package: str) -> tuple[str, ...]:
-    """The names of all plug-ins of a package, `services` or `repositories`, sorted."""
+    """The names of all plug-ins of a package (`services`, `repositories`, `channels`, `blockers`), sorted."""
     module = importlib.import_module(f"daytwo.{package}")
     return tuple(sorted(info.name for info in pkgutil.iter_modules(module.__path__) if not info.name.startswith("_")))
 
@@ -36,6 +38,26 @@ def repository_class(kind: str) -> type[Repository[RepositorySettings]]:
         KeyError: there is no such kind.
     """
     return _plugin("repositories", kind, Repository)
+
+
+@cache
+def channel_class(kind: str) -> type[Channel[ChannelSettings]]:
+    """The class of a channel kind.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return _plugin("channels", kind, Channel)
+
+
+@cache
+def blocker_class(kind: str) -> type[Blocker[BlockerSettings]]:
+    """The class of a blocker kind.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return _plugin("blockers", kind, Blocker)
 
 
 def _plugin(package: str, kind: str, base: type) -> type:

@@ -69,6 +69,14 @@ transitions = sa.Table(
     sa.Column("because_of", sa.String(200), nullable=False, server_default=""),
     sa.Column("claimed", UtcTime),
     sa.Index("transitions_at", "app", "environment", "at"),
+    sa.Index(
+        "transitions_unclaimed",
+        "app",
+        "environment",
+        "id",
+        sqlite_where=sa.text("claimed IS NULL"),
+        postgresql_where=sa.text("claimed IS NULL"),
+    ),
 )
 """Each change of a rule's state, once. `because_of`: what it depends on that fails, too; `claimed`: when somebody took
 it on to tell people."""
