@@ -1,0 +1,1 @@
+"""Channels: one module a kind, each with one `core.channel.Channel` subclass."""

@@ -1,0 +1,83 @@
+"""Everything else, through Apprise: https://appriseit.com/services/."""
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from pydantic import Field
+
+from daytwo.core.channel import Channel, ChannelSettings, Event, Message, RejectedError, UnavailableError
+from daytwo.core.secrets import SecretRef, resolve
+from daytwo.core.service import Place
+from daytwo.core.telling import text
+from daytwo.core.telling.within import Lines, within
+
+_TRIES = 8
+"""Apprise only says that it did not work, not why: after so many tries of one message it counts as refused."""
+_REMEMBERED = 1000
+_TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
+
+
+class AppriseSettings(ChannelSettings):
+    """Settings of an Apprise address."""
+
+    url: SecretRef = Field(
+        description="the address as Apprise writes it, such as matrix://..., gotify://..., mqtt://..."
+    )
+
+
+class Apprise(Channel[AppriseSettings]):
+    """Sends to any service that Apprise knows."""
+
+    kind = "apprise"
+    summary = "any of the hundred services that Apprise knows, by its address"
+    Settings = AppriseSettings
+
+    def __init__(self, name: str, settings: AppriseSettings, place: Place) -> None:
+        super().__init__(name, settings, place)
+        self._tries: OrderedDict[str, int] = OrderedDict()
+        self._busy = threading.Lock()
+
+    def send(self, message: Message, key: str, timeout: float) -> None:
+        """Send it. While a try from before hangs in Apprise, no other one is begun."""
+        message = text.bounded(message)
+        url = resolve(self.settings.url, where=f"channels.{self.name}.url", base=self.place.folder).reveal()
+        target = self._target(url)
+        if not self._busy.acquire(blocking=False):
+            raise UnavailableError("the try before hangs still", where=self.where, hint="It is tried again")
+        if not within(timeout, lambda lines: self._notify(target, message, lines), self.where):
+            raise self._failed(key)
+        self._tries.pop(key, None)
+
+    def _target(self, url: str) -> Any:
+        from apprise import Apprise as Sender
+        from apprise import AppriseAsset
+
+        target = Sender(asset=AppriseAsset(app_id="daytwo", app_desc="daytwo", async_mode=False))
+        if not target.add(url):
+            raise RejectedError(
+                "Apprise cannot read its address", where=self.where, hint="See https://appriseit.com/services/"
+            )
+        return target
+
+    def _notify(self, target: Any, message: Message, lines: Lines) -> bool:
+        try:
+            kind = "success" if message.event is Event.RESOLVE else _TYPES[message.level]
+            body = text.plain(message) or "-"
+            return bool(
+                target.notify(
+                    title=text.cut(text.headline(message), 250), body=text.cut(body, 30_000), body_format="text",
+                    notify_type=kind, interpret_escapes=False,
+                )
+            )  # fmt: skip
+        finally:
+            self._busy.release()
+
+    def _failed(self, key: str) -> RejectedError | UnavailableError:
+        tries = self._tries[key] = self._tries.pop(key, 0) + 1
+        while len(self._tries) > _REMEMBERED:
+            self._tries.popitem(last=False)
+        what = "Apprise could not deliver it, and does not say why"
+        if tries >= _TRIES:
+            return RejectedError(f"{what}, {tries} times", where=self.where, hint="Look at its address")
+        return UnavailableError(what, where=self.where, hint="Look at its address; it is tried again")
