@@ -1,0 +1,1 @@
+"""Respond: who hears of it, what is done, what users see."""

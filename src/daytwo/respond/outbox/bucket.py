@@ -1,0 +1,34 @@
+"""How much a channel may send: a token bucket, kept as one moment in time (the generic cell rate algorithm)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What a channel has used up.
+
+    Args:
+        rate: messages a minute.
+        burst: messages at once before that counts.
+        spent: until when what it may send is used up; None when nothing is.
+    """
+
+    rate: int
+    burst: int
+    spent: datetime | None = None
+
+    def take(self, now: datetime) -> "tuple[bool, Bucket]":
+        """Use one up.
+
+        Returns:
+            Whether it may be sent now, and the bucket after that; the same one when it may not.
+        """
+        each = _MINUTE / self.rate
+        # A clock that was set back must not block a channel for as long.
+        spent = now if self.spent is None or self.spent > now + self.burst * each else max(self.spent, now)
+        if spent - now > (self.burst - 1) * each:
+            return False, self
+        return True, Bucket(self.rate, self.burst, spent + each)

@@ -1,0 +1,259 @@
+"""Takes changes of alerts through the pipeline, and carries out what it says, in the caller's transaction."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from daytwo.config import Config
+from daytwo.config.watching import Rule
+from daytwo.core.channel import Event
+from daytwo.respond.alerts import GRADES, Alert, AlertBook, Step, What
+from daytwo.respond.messages import Teller
+from daytwo.respond.oncall import Delivery, reach
+from daytwo.respond.oncall.takeovers import Takeovers
+from daytwo.respond.outbox import Bucket, Outbox
+from daytwo.respond.pipeline.case import PAUSES, Case, Facts, Group, Order, Told
+from daytwo.respond.pipeline.stages import TOGETHER, routes_of, run
+from daytwo.respond.pipeline.tellings import Tellings
+from daytwo.respond.silences import Silences
+from daytwo.respond.windows import Maintenances, open_windows
+
+Reach = Callable[[sa.Connection, Config, Sequence[str], datetime], tuple[Delivery, ...]]
+
+
+@dataclass
+class _Sitting:
+    """What is known and what is done during one transaction."""
+
+    connection: sa.Connection
+    config: Config
+    now: datetime
+    teller: Teller
+    facts: Facts
+    groups: dict[str, Group]
+    open_in_group: dict[int, set[int]]
+    told: dict[int, list[Told]]
+    buckets: dict[str, Bucket]
+    spent: set[str] = field(default_factory=set)
+    steps: list[tuple[int, Step]] = field(default_factory=list)
+    rows: list[tuple[Alert, What, Order, int | None]] = field(default_factory=list)
+
+
+class Desk:
+    """Runs the pipeline of one app and environment.
+
+    Args:
+        app: the app's name.
+        environment: the environment's name.
+        config: gives the configuration as it is now.
+        rules: gives all rules that judge, by name.
+        reach: who is reached by which names; when absent, as the configuration and those who took over say.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        environment: str,
+        config: Callable[[], Config],
+        rules: Callable[[], Mapping[str, Rule]],
+        reach: Reach | None = None,
+    ) -> None:
+        own = (app, environment)
+        self.book = AlertBook(*own)
+        self.outbox = Outbox(*own)
+        self.tellings = Tellings(*own)
+        self._silences = Silences(*own)
+        self._maintenances = Maintenances(*own)
+        self._config = config
+        self._rules = rules
+        self._takeovers = Takeovers(*own)
+        self._reach = reach or self._usual_reach
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it is now."""
+        return self._config()
+
+    @property
+    def teller(self) -> Teller:
+        """Writes messages, by the configuration as it is now."""
+        return Teller(self._config(), self._rules)
+
+    def reach(self, connection: sa.Connection, names: Sequence[str], now: datetime) -> tuple[Delivery, ...]:
+        """Who is reached by which names."""
+        return self._reach(connection, self._config(), names, now)
+
+    def _usual_reach(
+        self, connection: sa.Connection, config: Config, names: Sequence[str], now: datetime
+    ) -> tuple[Delivery, ...]:
+        return reach(config, names, now, self._takeovers.standing(connection, now))
+
+    def muting(self, connection: sa.Connection, now: datetime) -> tuple[object, ...]:
+        """What keeps alerts from being told, as something to compare: different when they must be looked at again."""
+        config = self._config()
+        silences = tuple(one.id for one in self._silences.active(connection, now))
+        windows = open_windows(config, self._maintenances.active(connection, now), now)
+        hours = tuple(
+            bool([*hours.hours(config.timezone).within(now, now + timedelta(microseconds=1))])
+            for one in config.routes.values()
+            for hours in one.hours
+        )
+        return silences, tuple((one.name, one.services) for one in windows), hours, config.fingerprint
+
+    def handle(self, connection: sa.Connection, changes: Iterable[tuple[Alert, What]], now: datetime) -> list[Case]:
+        """Take changes through the pipeline.
+
+        Args:
+            connection: of the transaction.
+            changes: alerts as they stand after it, and what happened; in their order.
+            now: the time now.
+
+        Returns:
+            What became of each.
+        """
+        listed = list(changes)
+        with self._sitting(connection, listed, now) as sitting:
+            return [self._one(sitting, alert, what) for alert, what in listed]
+
+    @contextmanager
+    def _sitting(
+        self, connection: sa.Connection, changes: Sequence[tuple[Alert, What]], now: datetime
+    ) -> Iterator[_Sitting]:
+        config, alerts = self._config(), [alert for alert, _ in changes]
+        groups = self.tellings.groups(connection, {one.service for one in alerts}, now - TOGETHER)
+        told: dict[int, list[Told]] = self.tellings.told(connection, [one.id for one in alerts if one.told])
+        spent = self.outbox.buckets(connection)
+        buckets = {
+            name: Bucket(settings.rate, settings.burst, spent.get(name)) for name, settings in config.channels.items()
+        }
+        ending = [alert for alert, what in changes if what is What.OVER]
+        open_in_group = _OpenInGroup(self.book, connection, ending)
+        facts = Facts(
+            config, routes_of(config), self._silences.active(connection, now),
+            open_windows(config, self._maintenances.active(connection, now), now), groups, open_in_group, told, buckets,
+            lambda names, at: self._reach(connection, config, names, at),
+        )  # fmt: skip
+        teller = Teller(config, self._rules)
+        sitting = _Sitting(connection, config, now, teller, facts, groups, open_in_group, told, buckets)
+        yield sitting
+        self.book.note(connection, sitting.steps)
+        self.tellings.add(connection, sitting.rows, now)
+        self.outbox.spend(connection, {name: buckets[name].spent for name in sitting.spent})
+
+    def _one(self, sitting: _Sitting, alert: Alert, what: What) -> Case:
+        case = run(Case(alert, what, sitting.now), sitting.facts)
+        if case.stopped is not None and case.stopped in PAUSES and alert.held == case.stopped.value:
+            return case  # nothing new is said of it
+        sitting.steps += [(alert.id, step) for step in case.said]
+        if case.stopped is not None:
+            self._stopped(sitting, case)
+        else:
+            self._told(sitting, case)
+        if what is What.OVER and alert.leader is not None:
+            sitting.open_in_group[alert.leader].discard(alert.id)
+        return case
+
+    def _stopped(self, sitting: _Sitting, case: Case) -> None:
+        if case.what is What.BETTER:
+            return
+        if case.what is What.REPEAT:  # it is known: what keeps it back now must not make it news afterwards
+            self.book.change(sitting.connection, case.alert.id, again=self._again(sitting, case))
+            return
+        held = case.stopped.value if case.stopped in PAUSES else ""
+        values: dict[str, object] = {"held": held}
+        if case.over and not held:
+            values["told_over"] = sitting.now
+        self.book.change(sitting.connection, case.alert.id, **values)
+
+    def _told(self, sitting: _Sitting, case: Case) -> None:
+        alert, now = case.alert, sitting.now
+        for order in case.orders:
+            number = self._put(sitting, case, order) if not order.batch else None
+            sitting.rows.append((alert, case.what, order, number))
+            sitting.told.setdefault(alert.id, []).append(Told(order, case.what, now, "", number is None))
+        sitting.buckets.update(case.buckets)
+        sitting.spent.update(case.buckets)
+        if case.over:
+            self.book.change(sitting.connection, alert.id, held="", told_over=now, again=None)
+            return
+        assert case.leader is not None
+        self.book.change(
+            sitting.connection, alert.id, held="", leader=case.leader, told=now, told_level=alert.level,
+            again=self._again(sitting, case),
+        )  # fmt: skip
+        sitting.open_in_group[case.leader].add(alert.id)
+        at_once = frozenset(order.channel for order in case.orders if not order.batch)
+        if case.leader == alert.id and at_once:
+            sitting.groups[alert.service] = Group(alert.id, now, GRADES[alert.level], at_once)
+
+    def _again(self, sitting: _Sitting, case: Case) -> datetime | None:
+        """When it is told once more: as the first of its routes that told it at once wants it."""
+        last = {order.route: at for order, at in self._at_once(sitting, case)}
+        if case.stopped is not None:
+            last = dict.fromkeys(last, sitting.now)
+        routes = sitting.facts.routes
+        spans = {name: routes[name].repeat for name in last if name in routes}
+        return min((last[name] + span.delta for name, span in spans.items() if span is not None), default=None)
+
+    @staticmethod
+    def _at_once(sitting: _Sitting, case: Case) -> Iterator[tuple[Order, datetime]]:
+        for one in sitting.told.get(case.alert.id, ()):
+            if one.what is not What.OVER and not one.order.batch.startswith("summary "):
+                yield one.order, max(one.at, one.order.due)
+
+    def _put(self, sitting: _Sitting, case: Case, order: Order) -> int:
+        """A message of its own; one that says that all is over takes in what its channel was still to be told."""
+        alert, leader = case.alert, case.leader or case.alert.id
+        connection, now = sitting.connection, sitting.now
+        message = sitting.teller.one(alert, case.what, leader, now, order.people)
+        absorbed: list[int] = []
+        if case.over:
+            sharing = self.book.sharing(connection, leader)
+            if len(sharing) > 1:
+                title = f"All {len(sharing)} of {alert.service} are well again"
+                message = sitting.teller.several(sharing, Event.RESOLVE, message.key, title, now, order.people)
+            batches = [f"group {leader}", f"over {leader}", f"repeat {leader}"]
+            absorbed = self.tellings.pending(connection, batches, order.channel)
+        people = "+".join(one.name for one in order.people)
+        turn = alert.again or now
+        key = f"alert {alert.id} {case.what} {turn.timestamp():.6f} {order.channel} {people}"[:200]
+        number = self.outbox.put(connection, order.channel, message, key, f"alert {leader}", now)
+        self.tellings.made(connection, absorbed, number)
+        if case.over:
+            sitting.rows[:] = [
+                (a, w, o, number) if n is None and o.channel == order.channel and o.batch in batches else (a, w, o, n)
+                for a, w, o, n in sitting.rows
+            ]
+        return number
+
+
+class _OpenInGroup(dict[int, set[int]]):
+    """The alerts that share messages and are open, or whose end is yet to be told; read when they are first asked for.
+
+    Args:
+        book: the alerts.
+        connection: of the transaction.
+        ending: those whose ends are told now, one after the other.
+    """
+
+    def __init__(self, book: AlertBook, connection: sa.Connection, ending: Sequence[Alert]) -> None:
+        super().__init__()
+        self._book = book
+        self._connection = connection
+        self._ending: dict[int, set[int]] = {}
+        for one in ending:
+            if one.leader is not None:
+                self._ending.setdefault(one.leader, set()).add(one.id)
+
+    def __missing__(self, leader: int) -> set[int]:
+        found = {one.id for one in self._book.sharing(self._connection, leader) if one.open}
+        found |= self._ending.get(leader, set())
+        self[leader] = found
+        return found
+
+    def get(self, leader: int, default: object = None) -> set[int]:
+        """Those of a leader."""
+        return self[leader]

@@ -1,0 +1,26 @@
+"""Lines to play on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daytwo.store.database import open_database
+from daytwo.store.url import StateUrl
+from tests.respond.alerting.line import Line, config_of
+
+MakeLine = Callable[..., Line]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[MakeLine]:
+    """Makes a time line; all that happens in it is one transaction, so that it is fast."""
+    database = open_database(StateUrl.parse("state.db", tmp_path))
+    with database.begin() as connection:
+
+        def make(text: str = "", *, channels: str = "chat", checks: str = "web db", **rules: dict[str, Any]) -> Line:
+            return Line(database, connection, config_of(tmp_path, text, channels), checks, rules)
+
+        yield make
+    database.close()

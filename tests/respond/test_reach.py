@@ -1,0 +1,48 @@
+"""Through which channels whoever is named is reached."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from daytwo.config import Config
+from daytwo.config.loading import parsed
+from daytwo.respond.oncall import Takeover, reach
+from tests.respond.stage import BEGIN, CONFIG
+
+
+def config(tmp_path: Path) -> Config:
+    return parsed(CONFIG, tmp_path / "daytwo.yaml")
+
+
+def told(config: Config, *names: str, **more: Any) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.channel, tuple(person.name for person in one.to)) for one in reach(config, names, BEGIN, **more)]
+
+
+def test_channels_people_and_rotas(tmp_path: Path) -> None:
+    some = config(tmp_path)
+    assert told(some, "chat") == [("chat", ())]
+    assert told(some, "anna") == [("pager", ("anna",))]
+    assert told(some, "carl") == [("mail", ("carl",))], "every e-mail channel"
+    assert told(some, "primary") == [("pager", ("bob",))]
+    assert told(some, "nobody-of-this-name") == []
+    [one] = reach(some, ["carl"], BEGIN)
+    assert one.to[0].email == "carl@example.com"
+
+
+def test_nobody_is_told_twice_and_nobody_is_left_out(tmp_path: Path) -> None:
+    some = config(tmp_path)
+    assert told(some, "bob", "primary", "anna", "bob") == [("pager", ("bob", "anna"))]
+    assert told(some, "mail", "carl") == [("mail", ()), ("mail", ("carl",))], "its own receivers, and carl"
+
+
+def test_a_takeover_counts(tmp_path: Path) -> None:
+    taken = {"primary": [Takeover("anna", BEGIN - timedelta(hours=1), BEGIN + timedelta(hours=1))]}
+    assert told(config(tmp_path), "primary", takeovers=taken) == [("pager", ("anna",))]
+
+
+def test_without_e_mail_whoever_has_no_channel_is_reached_by_all(tmp_path: Path) -> None:
+    text = CONFIG.replace("  mail: {kind: email, host: localhost, from: ops@example.com, to: [all@example.com]}\n", "")
+    some = parsed(text, tmp_path / "daytwo.yaml")
+    found = reach(some, ["carl"], BEGIN)
+    assert [one.channel for one in found] == ["pager", "chat"]
+    assert found[0].note == "carl has no channel, so every channel is told"
