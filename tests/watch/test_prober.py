@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from daytwo.core.check import Around, Check, Observation, Timing
+from daytwo.core.errors import BusyError, NotFoundError, RefusedError
 from daytwo.watch.asking import Asker
 from daytwo.watch.connectivity import Connectivity
 from daytwo.watch.prober import Answer, Prober, _first
@@ -35,12 +36,13 @@ class Held(Quick):
 
     def __init__(self, name: str, every: float = 0.05) -> None:
         super().__init__(name, every)
-        self.let_go = asyncio.Event()
+        self.let_go, self.asked = asyncio.Event(), asyncio.Event()
         self.at_once = self.most = 0
 
     async def probe(self, around: Around) -> Observation:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
+        self.asked.set()
         try:
             await self.let_go.wait()
         finally:
@@ -115,8 +117,13 @@ async def test_a_change_of_checks_takes_effect_at_once() -> None:
         held = Held("held")
         await at_work.prober.watch({"held": held})
         so_far = at_work.count("a")
-        at_work.prober.ask_now("held")
+        asked = asyncio.create_task(at_work.prober.ask_now("held"))
+        await held.asked.wait()
+        with pytest.raises(BusyError):
+            await at_work.prober.ask_now("held")
         await at_work.prober.watch({"b": Quick("b")})
+        with pytest.raises(RefusedError, match="the configuration changed"):
+            await asked
         assert held.closed
         assert held.at_once == 0
         await at_work.until(lambda: at_work.count("b") > 3)
@@ -129,10 +136,10 @@ async def test_asked_now() -> None:
     async with Asker(Connectivity(())) as asker:
         at_work = Watching(asker)
         await at_work.prober.watch({"rare": Quick("rare", every=86400)})
-        at_work.prober.ask_now("rare")
-        await at_work.until(lambda: at_work.count("rare") == 1)
-        with pytest.raises(KeyError):
-            at_work.prober.ask_now("nobody")
+        answer = await at_work.prober.ask_now("rare")
+        assert at_work.answers == [answer]
+        with pytest.raises(NotFoundError):
+            await at_work.prober.ask_now("nobody")
         await at_work.prober.stop()
 
 

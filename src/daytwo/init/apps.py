@@ -17,12 +17,14 @@ class Recognised:
         recipe: the recipe's name.
         names: the recipe's name for what was found under another.
         absent: what the recipe has and this installation has not.
+        web: the service that people meet, which the recipe calls `web`.
         useless: origins of what need not be kept, each with its reason.
     """
 
     recipe: str
     names: dict[str, str]
     absent: tuple[str, ...]
+    web: ComposeService
     useless: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -66,7 +68,7 @@ def _postiz(project: Project, app: ComposeService, found: list[Found]) -> Recogn
         for mount in service.mounts
         if temporal and basename(service.image) in ("elasticsearch", "opensearch") and "/data" in mount.target
     }
-    return Recognised(recipe, names, tuple(one for one in expected if one not in names.values()), useless)
+    return Recognised(recipe, names, tuple(one for one in expected if one not in names.values()), app, useless)
 
 
 def _wordpress(app: ComposeService, found: list[Found]) -> Recognised:
@@ -77,7 +79,8 @@ def _wordpress(app: ComposeService, found: list[Found]) -> Recognised:
         if len(databases) == 1 or host in (one.name, one.settings.get("container")):
             names[one.name] = "db"
     names |= _mounted(app, "/var/www/html", "site", found)
-    return Recognised("wordpress", names, tuple(one for one in ("db", "site") if one not in names.values()))
+    absent = tuple(one for one in ("db", "site") if one not in names.values())
+    return Recognised("wordpress", names, absent, app)
 
 
 def _mounted(app: ComposeService, target: str, name: str, found: list[Found]) -> dict[str, str]:

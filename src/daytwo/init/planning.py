@@ -93,11 +93,16 @@ def of_project(project: Project) -> Findings:
     left_out = [replace(one, holder=new.get(one.holder, one.holder)) for one in held.left_out]
     left_out += [LeftOut(one.comment, useless[one.origin]) for one in left_over]
     left_out += [_dormant(service) for service in project.dormant]
+    found, absent = renamed(found, new), app.absent if app else ()
+    if app:
+        watched = [one for one in _watched(app.web) if one.name not in {each.name for each in found}]
+        absent = (*absent, *(() if any(one.name == "web" for one in (*found, *watched)) else ("web",)))
+        found += watched
     return Findings(
         app=app_slug(project.name), source=_named(project), left_out=tuple(left_out), stop=tuple(held.stop),
-        services=tuple(renamed(found, new)),
+        services=tuple(found),
         web=tuple(f"{service.name}: {address}" for service in project.services for address in _web(service)),
-        recipes=(app.recipe,) if app else (), absent=app.absent if app else (),
+        recipes=(app.recipe,) if app else (), absent=absent,
         warnings=(*warnings, *held.warnings, *_unset(project)),
     )  # fmt: skip
 
@@ -137,6 +142,15 @@ def _named(project: Project) -> str:
 def _dormant(service: ComposeService) -> LeftOut:
     return LeftOut(service.name, f"started only with the profile {' or '.join(service.profiles)}; run init with "
                                  f"COMPOSE_PROFILES={service.profiles[0]} to include it")  # fmt: skip
+
+
+def _watched(service: ComposeService) -> list[Found]:
+    """What recipes watch besides what they back up: what people meet, where a port of it is published; the machine."""
+    web = [{"kind": "http", "url": address, "container": service.container} for address in _web(service)[:1]]
+    return [
+        *(Found("web", one, f"what people meet ({service.image}); watched, not backed up") for one in web),
+        Found("host", {"kind": "host"}, "this machine; watched, not backed up"),
+    ]
 
 
 def _web(service: ComposeService) -> list[str]:

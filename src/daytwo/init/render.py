@@ -47,7 +47,7 @@ def _services(findings: Findings) -> list[str]:
         for one in findings.left_out:
             lines += _comment(f"- {one.what}: {one.reason}", "  ", "  ")
     if findings.web:
-        lines += ["", "  # Web services, which daytwo will watch one day:"]
+        lines += ["", "  # Web services; `NAME: {kind: http, url: ...}` has one watched:"]
         lines += [line for one in findings.web for line in _comment(f"- {one}", "  ", "  ")]
     if findings.warnings:
         lines += ["", "  # Please look at:"]

@@ -1,7 +1,7 @@
 """What checks have observed: the newest of each, and since when it is so."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,7 +56,17 @@ class State:
     @property
     def stale_after(self) -> datetime:
         """When it is too old to be believed."""
-        return self.at + timedelta(seconds=self.every * _PATIENCE) + _SLACK
+        return stale_after(self.at, self.every)
+
+
+def stale_after(at: datetime, every: float) -> datetime:
+    """When an observation is too old to be believed.
+
+    Args:
+        at: when it was made.
+        every: seconds to the next.
+    """
+    return at + timedelta(seconds=every * _PATIENCE) + _SLACK
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,13 @@ class Observations:
         query = sa.select(checks).filter_by(**self._own).order_by(checks.c.name)
         return {row.name: _state(row) for row in connection.execute(query)}
 
+    def standing(self, connection: sa.Connection, now: datetime) -> list[tuple[str, Verdict]]:
+        """The verdict of every check that has been asked lately enough to be believed, by name: without its numbers,
+        which take most of the time of `all`."""
+        query = sa.select(checks.c.name, checks.c.verdict, checks.c.at, checks.c.every).filter_by(**self._own)
+        rows = connection.execute(query.order_by(checks.c.name))
+        return [(name, Verdict(said)) for name, said, at, every in rows if now <= stale_after(at, every)]
+
     def stretches(self, connection: sa.Connection, check: str, begin: datetime, end: datetime) -> list[Stretch]:
         """The verdicts of a window, oldest first; the first may have begun before it."""
         own = sa.select(stretches).filter_by(**self._own, check=check)
@@ -100,6 +117,29 @@ class Observations:
         within = own.where(stretches.c.begin > begin, stretches.c.begin < end).order_by(stretches.c.begin)
         rows = [*connection.execute(before), *connection.execute(within)]
         return [Stretch(row.begin, Verdict(row.verdict), row.why) for row in rows]
+
+    def histories(
+        self, connection: sa.Connection, begin: datetime, end: datetime, names: Collection[str] | None = None
+    ) -> dict[str, list[Stretch]]:
+        """The verdicts of a window of every check that has any, or of these, by its name; see `stretches`."""
+        latest = (
+            sa.select(stretches.c.check, sa.func.max(stretches.c.begin).label("begin"))
+            .filter_by(**self._own)
+            .where(stretches.c.begin <= begin)
+            .group_by(stretches.c.check)
+        )
+        own = sa.select(stretches.c.check, stretches.c.begin, stretches.c.verdict, stretches.c.why)
+        own = own.filter_by(**self._own)
+        if names is not None:
+            latest, own = latest.where(stretches.c.check.in_(names)), own.where(stretches.c.check.in_(names))
+        newest = latest.subquery()
+        same = sa.and_(stretches.c.check == newest.c.check, stretches.c.begin == newest.c.begin)
+        within = own.where(stretches.c.begin > begin, stretches.c.begin < end).order_by(stretches.c.begin)
+        found: dict[str, list[Stretch]] = {}
+        for query in (own.join_from(stretches, newest, same), within):
+            for row in connection.execute(query):
+                found.setdefault(row.check, []).append(Stretch(row.begin, Verdict(row.verdict), row.why))
+        return found
 
     def take(self, connection: sa.Connection, answers: Iterable[Answer]) -> None:
         """Write down observations, oldest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daytwo.core.check import Check, Observation
+from daytwo.core.errors import BusyError, NotFoundError, RefusedError
 from daytwo.watch.asking import Asker
 
 _SOON = 10.0
@@ -68,7 +69,7 @@ class Prober:
         self._checks: Mapping[str, Check] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._waiting: deque[tuple[Check, float]] = deque()
-        self._on_their_way: dict[str, asyncio.Task[None]] = {}
+        self._on_their_way: dict[str, asyncio.Task[Answer]] = {}
         self._lag = Lag()
 
     @property
@@ -105,13 +106,25 @@ class Prober:
         for check in self._checks.values():
             self._plan(check, _stroke(now + _first(check, (ages or {}).get(check.name))))
 
-    def ask_now(self, name: str) -> None:
-        """Ask a check at once, besides its rhythm.
+    async def ask_now(self, name: str) -> Answer:
+        """Ask a check at once, besides its rhythm; its answer is taken as any other.
 
         Raises:
-            KeyError: there is no such check.
+            NotFoundError: there is no such check.
+            BusyError: it is on its way.
+            RefusedError: the configuration changed while it was.
         """
-        self._begin(self._checks[name], asyncio.get_running_loop().time())
+        check = self._checks.get(name)
+        if check is None:
+            raise NotFoundError(f"there is no check {name}")
+        if name in self._on_their_way:
+            raise BusyError(f"{name} is being asked already", hint="Its answer comes by itself")
+        task = self._begin(check, asyncio.get_running_loop().time())
+        # Whoever wanted to know may go away; the probe goes on.
+        await asyncio.wait((task,))
+        if task.cancelled():
+            raise RefusedError(f"{name} was not asked to the end: the configuration changed", hint="Ask again")
+        return task.result()
 
     async def stop(self) -> None:
         """Ask no more, and end what is on its way."""
@@ -132,17 +145,20 @@ class Prober:
         else:
             self._begin(check, due)
 
-    def _begin(self, check: Check, due: float) -> None:
+    def _begin(self, check: Check, due: float) -> asyncio.Task[Answer]:
         loop = asyncio.get_running_loop()
         self._lag.count += 1
         self._lag.worst = max(self._lag.worst, loop.time() - due)
         task = loop.create_task(self._ask(check))
         self._on_their_way[check.name] = task
         task.add_done_callback(lambda done: self._ended(check.name))
+        return task
 
-    async def _ask(self, check: Check) -> None:
+    async def _ask(self, check: Check) -> Answer:
         at = self._clock()
-        self._answered(Answer(check, await self._asker.ask(check), at))
+        answer = Answer(check, await self._asker.ask(check), at)
+        self._answered(answer)
+        return answer
 
     def _ended(self, name: str) -> None:
         self._on_their_way.pop(name, None)

@@ -7,6 +7,7 @@ nobody knows. A monitor that was down, or whose own line was, makes no outage an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from daytwo.core.check import Verdict
 from daytwo.core.periods import Periods, whole
@@ -98,6 +99,11 @@ class Counting:
             opened = Periods(one for each in hours for one in each.within(begin, end))
         return cls(begin, end, opened, opened - maintenance)
 
+    @cached_property
+    def length(self) -> timedelta:
+        """How long the time is; worked out once for the many checks that it is looked at for."""
+        return whole(self.begin, self.end).length
+
     def uptime(self, stretches: Sequence[Stretch], believed: datetime | None = None) -> Uptime:
         """Sum up stretches.
 
@@ -117,7 +123,7 @@ class Counting:
             failed=failed,
             unknown=self.counted.length - ok - failed,
             maintenance=self.open.length - self.counted.length,
-            closed=whole(self.begin, self.end).length - self.open.length,
+            closed=self.length - self.open.length,
             outages=outages,
         )
 

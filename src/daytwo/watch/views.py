@@ -1,19 +1,21 @@
 """What people and programs are shown of what is watched: the same for the API and the command line."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from daytwo.core.check import Verdict
 from daytwo.core.errors import NotFoundError, UsageError
 from daytwo.core.units import Duration
 from daytwo.store.database import Database
 from daytwo.watch.alerts import Alerts
-from daytwo.watch.numbers import Numbers
+from daytwo.watch.numbers import Last, Numbers, Series
 from daytwo.watch.observations import Observations, State
-from daytwo.watch.report import Performance, Reports
-from daytwo.watch.uptime import Uptime
+from daytwo.watch.prober import Answer
+from daytwo.watch.reports import Every, PerformanceData, ReportData, Reports, Terms, UptimeData
 
 _LONGEST = timedelta(days=3660)
 Status = Literal["active", "all"]
@@ -35,6 +37,27 @@ class CheckData(BaseModel):
     facts: dict[str, str]
 
 
+class AnswerData(BaseModel):
+    """One answer of a check."""
+
+    name: str
+    service: str
+    verdict: str
+    why: str
+    at: datetime = Field(description="when it was asked")
+    numbers: dict[str, float]
+    facts: dict[str, str]
+
+    @classmethod
+    def of(cls, answer: Answer) -> "AnswerData":
+        """What it said."""
+        seen, check = answer.observation, answer.check
+        return cls(
+            name=check.name, service=check.service, verdict=seen.verdict.value, why=seen.why, at=answer.at,
+            numbers=dict(seen.numbers), facts=dict(seen.facts),
+        )  # fmt: skip
+
+
 class StretchData(BaseModel):
     """A time during which a verdict was the same; it ends where the next begins."""
 
@@ -50,7 +73,7 @@ class CheckHistory(CheckData):
 
 
 class SeriesData(BaseModel):
-    """A series, and its newest number."""
+    """A series, and its newest number; of events, how many there were in the last whole minute."""
 
     name: str
     unit: str
@@ -90,27 +113,6 @@ class ChartData(BaseModel):
     chart: list[BucketData]
 
 
-class UptimeData(BaseModel):
-    """How long something worked; times in seconds."""
-
-    share: float | None = Field(description="ok / (ok + failed); null when nothing is known")
-    ok: float
-    failed: float
-    unknown: float = Field(description="when nobody looked or our own line was down: it counts for neither")
-    outages: int
-
-    @classmethod
-    def of(cls, one: Uptime) -> "UptimeData":
-        """The same, for JSON."""
-        return cls(
-            share=one.share,
-            ok=one.ok.total_seconds(),
-            failed=one.failed.total_seconds(),
-            unknown=one.unknown.total_seconds(),
-            outages=one.outages,
-        )
-
-
 class AlertData(BaseModel):
     """A rule that is true, or was."""
 
@@ -124,33 +126,17 @@ class AlertData(BaseModel):
     because_of: str = Field(description="what it depends on that fails, too")
 
 
-class PerformanceOverall(BaseModel):
-    """All checks together."""
+@dataclass(frozen=True)
+class Glance:
+    """How everything stands.
 
-    score: float | None = Field(description="0 to 100: the mean of the checks'")
+    Args:
+        verdicts: of each check that was asked lately enough to be believed, by name.
+        newest: each series, and what to show of it.
+    """
 
-
-class PerformanceCheck(BaseModel):
-    """One check; times in seconds."""
-
-    check: str
-    score: float | None
-    uptime: UptimeData
-    count: int
-    mean: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-class PerformanceData(BaseModel):
-    """How fast and how reliably everything answered."""
-
-    status: str = Field(description="healthy, degraded, poor or unknown")
-    begin: datetime
-    end: datetime
-    overall: PerformanceOverall
-    checks: list[PerformanceCheck]
+    verdicts: Sequence[tuple[str, Verdict]]
+    newest: Sequence[tuple[Series, Last | None]]
 
 
 class Views:
@@ -161,15 +147,23 @@ class Views:
         app: the app's name.
         environment: the environment's name.
         clock: the time now.
+        terms: gives what is promised when; nothing is when absent, and days are those of UTC.
     """
 
-    def __init__(self, database: Database, app: str, environment: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        app: str,
+        environment: str,
+        clock: Callable[[], datetime],
+        terms: Callable[[], Terms] = Terms,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._observations = Observations(database, app, environment)
         self._numbers = Numbers(database, app, environment)
         self._alerts = Alerts(app, environment)
-        self._reports = Reports(self._observations, self._numbers)
+        self._reports = Reports(database, (app, environment), self._observations, self._numbers, terms)
 
     def checks(self) -> list[CheckData]:
         """Every check as it stands."""
@@ -194,29 +188,30 @@ class Views:
         return CheckHistory(**_check(state, now).model_dump(), history=history)
 
     def uptimes(self) -> dict[str, dict[str, UptimeData]]:
-        """Uptime of every check over 24 hours, 7, 30 and 90 days."""
-        with self._database.read() as connection:
-            found = self._reports.uptimes(connection, self._clock())
-        return {name: {window: UptimeData.of(one) for window, one in all.items()} for name, all in found.items()}
+        """Uptime of every check over 24 hours, 7, 30 and 90 days, and what is left of its error budget."""
+        return self._reports.uptimes(self._clock())
 
     def series(self, pattern: str) -> list[SeriesData]:
         """Series and their newest numbers."""
         now = self._clock()
         with self._database.read() as connection:
-            found = [
-                (one, self._numbers.last(connection, one.name, now))
-                for one in self._numbers.series(connection, pattern)
-            ]
+            found = self._numbers.newest(connection, now, pattern)
         return [
             SeriesData(
                 name=one.name,
                 unit=one.unit,
                 total=one.total,
-                value=last.value if last else None,
-                at=last.at if last else None,
+                value=newest.value if newest else None,
+                at=newest.at if newest else None,
             )
-            for one, last in found
+            for one, newest in found
         ]
+
+    def glance(self) -> Glance:
+        """The least that tells how everything stands, for whoever looks every few seconds."""
+        now = self._clock()
+        with self._database.read() as connection:
+            return Glance(self._observations.standing(connection, now), self._numbers.newest(connection, now))
 
     def chart(self, name: str, since: str, points: int) -> ChartData:
         """The numbers of a series over a time: summed up whole, and as a chart.
@@ -271,8 +266,15 @@ class Views:
     def performance(self, since: str) -> PerformanceData:
         """How fast and how reliably everything answered, with a score."""
         now = self._clock()
-        with self._database.read() as connection:
-            return _performance(self._reports.performance(connection, now - length(since), now))
+        return self._reports.performance(now - length(since), now)
+
+    def report(self, period: Every, day: date | None = None) -> ReportData:
+        """How a day, a week or a month was: the last one that is over, or that of a day.
+
+        Raises:
+            UsageError: it has not begun.
+        """
+        return self._reports.report(period, self._clock(), day)
 
 
 def length(text: str) -> timedelta:
@@ -303,26 +305,4 @@ def _check(state: State, now: datetime) -> CheckData:
         stale=now > state.stale_after,
         numbers=dict(state.numbers),
         facts=dict(state.facts),
-    )
-
-
-def _performance(found: Performance) -> PerformanceData:
-    return PerformanceData(
-        status=found.status,
-        begin=found.begin,
-        end=found.end,
-        overall=PerformanceOverall(score=found.score),
-        checks=[
-            PerformanceCheck(
-                check=one.check,
-                score=one.score,
-                uptime=UptimeData.of(one.uptime),
-                count=one.count,
-                mean=one.mean,
-                p50=one.p50,
-                p95=one.p95,
-                p99=one.p99,
-            )
-            for one in found.checks
-        ],
     )

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from daytwo.config.watching import Rule
 from daytwo.core.check import Verdict
+from daytwo.core.periods import Period, Periods
+from daytwo.watch import observations
+from daytwo.watch.gaps import unwatched
 from daytwo.watch.observations import Stretch
 from daytwo.watch.rules import Replayed, State, replay_check, replay_series
 from daytwo.watch.rules import replay as module
@@ -121,3 +124,94 @@ def test_a_check_played_is_a_check_observed(
     assert [(one.at, replace(one.move, why="")) for one in found.changes] == [
         (one.at, replace(one.move, why="")) for one in made.told
     ]
+
+
+SILENT = {"series": "db.rows", "take": "absent", "over": "10m", "every": "1m"}
+OFTEN = {"web": 60.0, "db": 60.0, "db.tables": 3600.0}
+
+
+def states(**rhythms: float) -> dict[str, observations.State]:
+    at = clock("12:00")
+    return {
+        name: observations.State(name, name, Verdict.OK, "", at, at, 0, every, {}, {})
+        for name, every in (rhythms or OFTEN).items()
+    }
+
+
+def stopped(*said: tuple[str, Verdict]) -> list[Stretch]:
+    """A history in which whatever is inconclusive is as nobody looked."""
+    return [
+        Stretch(clock(at), verdict, observations.NOBODY if verdict is Verdict.INCONCLUSIVE else "")
+        for at, verdict in said
+    ]
+
+
+def test_silence_while_nobody_looked_is_no_news(world: MakeWorld) -> None:
+    """The daemon was down for an hour, and came back: the rows did, too, a little later."""
+    made = world()
+    for minute in (*range(30), *range(95, 120)):
+        made.number("db.rows", 1, clock("10:00") + timedelta(minutes=minute))
+    rule = Rule.model_validate(SILENT)
+    gap = Periods([Period(clock("10:30"), clock("11:30"))])
+    played = [
+        replay_series(rule, "db.rows", made.numbers, made.connection, clock("10:05"), clock("12:00"), gaps=gaps)
+        for gaps in (Periods(), gap)
+    ]
+    assert words(played[0]) == ["10:39:00 firing critical", "11:35:00 ok critical"], "what is not told of the gap"
+    assert (words(played[1]), played[1].readings) == ([], 116 - 60)
+
+
+def test_silence_that_goes_on_after_a_gap_is_news(world: MakeWorld) -> None:
+    made = world()
+    for minute in range(30):
+        made.number("db.rows", 1, clock(f"10:{minute:02}"))
+    rule = Rule.model_validate(SILENT)
+    gap = Periods([Period(clock("10:30"), clock("11:30"))])
+    found = replay_series(rule, "db.rows", made.numbers, made.connection, clock("10:05"), clock("12:00"), gaps=gap)
+    assert words(found) == ["11:40:00 firing critical"], "ten minutes after somebody began to look again"
+
+
+@pytest.mark.parametrize("gap", [(10, 40), (10, 12), (25, 27), (1, 60)])
+def test_a_gap_played_is_a_gap_that_happened(world: MakeWorld, gap: tuple[int, int]) -> None:
+    """Live: the daemon is stopped and started, and pending times stand still meanwhile."""
+    made = world(
+        slow=SLOW | {"pending": "10m", "hold": "5m"}, silent=SILENT | {"series": "web.duration", "every": "15s"}
+    )
+    savepoint = made.connection.begin_nested()
+    begin, down, up = clock("10:00"), *(clock("10:00") + timedelta(minutes=one) for one in gap)
+    script = [f"{at:%H:%M} {word}" for at, word in ((down, "stop"), (up, "start"))]
+    for minute in range(-20, 120):
+        at = begin + timedelta(minutes=minute)
+        if (at < down or at >= up) and minute < 80:
+            script.append(f"{at:%H:%M} web.duration {3 if minute > 5 else 0.5}")
+    made.play("9:40 judge\n" + "\n".join(script) + "\n12:00 judge")
+    gaps = Periods([Period(down, up)])
+    found = {
+        name: replay_series(rule, "web.duration", made.numbers, made.connection, begin, clock("12:00"), gaps=gaps)
+        for name, rule in made.rules.items()
+    }
+    savepoint.rollback()
+    for name, one in found.items():
+        told = [(change.at, change.move.new) for change in made.told if change.key.rule == name]
+        played = [(change.at, change.move.new) for change in one.changes]
+        assert [new for _, new in played] == [new for _, new in told], name
+        assert all(abs(a - b) <= 2 * TICK for (a, _), (b, _) in zip(played, told, strict=True)), (name, played, told)
+
+
+def test_when_nobody_looked() -> None:
+    """What is asked every hour does not show that daytwo was down for ten minutes; what is asked every minute does."""
+    ok, nobody = Verdict.OK, Verdict.INCONCLUSIVE
+    histories = {
+        "web": stopped(("9:00", ok), ("10:00", nobody), ("10:10", ok), ("11:00", nobody), ("11:05", ok)),
+        "db": stopped(("9:30", Verdict.FAILED), ("10:01", nobody), ("10:10", ok)),
+        "db.tables": stopped(("9:30", ok)),
+        "gone": stopped(("8:00", ok)),
+    }
+    found = unwatched(histories, states(), clock("8:30"), clock("12:00"))
+    both = Periods([Period(clock("8:30"), clock("9:00")), Period(clock("10:01"), clock("10:10"))])
+    assert found[""] == both
+    assert found["db.tables"] == both
+    assert found["web"] == both | Periods(
+        [Period(clock("10:00"), clock("10:01")), Period(clock("11:00"), clock("11:05"))]
+    )
+    assert unwatched({}, {}, clock("8:30"), clock("12:00")) == {"": Periods()}

@@ -378,3 +378,17 @@ def test_looking_and_settling_apart(world: MakeWorld) -> None:
 )  # fmt: skip
 def test_a_number_in_the_unit_of_its_threshold(value: float, like: str | None, expected: str) -> None:
     assert shown(value, Threshold(like) if like else None) == expected
+
+
+def test_the_newest_of_events_is_how_many_came_in_a_minute(world: MakeWorld) -> None:
+    """As it is shown everywhere; each of them by itself is a 1."""
+    made = world()
+    for minute, count in ((0, 3), (1, 12)):
+        digest = Digest()
+        digest.add_many([1.0] * count)
+        at = clock(f"10:{minute:02}")
+        made.numbers.add_sketch(made.connection, "logs.oauth", "count", at, digest, at + timedelta(minutes=1))
+    rule = {"series": "logs.oauth", "critical": "> 10"}
+    assert read(made, "10:01:30", **rule) == "ok: logs.oauth is 3"
+    assert read(made, "10:02", **rule) == "critical: logs.oauth is 12 (> 10)"
+    assert read(made, "10:09", **rule) == "ok: logs.oauth is 0"

@@ -37,6 +37,7 @@ class ServerCheck(ProgramCheck):
         Measure("memory", Unit.BYTES, "memory used for data"),
         Measure("memory_max", Unit.BYTES, "memory that it may use (maxmemory)"),
         Measure("memory_used", Unit.RATIO, "used of the memory that it may use"),
+        Measure("full", Unit.RATIO, "the same where it may evict nothing (noeviction): at 1 it refuses writes"),
         Measure("fragmentation", Unit.RATIO, "memory taken from the system for each byte used"),
         Measure("clients", Unit.COUNT, "connections of clients"),
         Measure("clients_used", Unit.RATIO, "used of the connections that it takes (maxclients)"),
@@ -110,6 +111,8 @@ def _usage(info: Info) -> dict[str, float]:
     numbers["keys"] = sum(keys.total for keys in info.keys.values())
     if limit := number(info["maxmemory"]):
         numbers |= {"memory_max": limit, "memory_used": numbers["memory"] / limit}
+        if info["maxmemory_policy"] == "noeviction":
+            numbers["full"] = numbers["memory_used"]
     if most := number(info["maxclients"]):
         numbers["clients_used"] = numbers["clients"] / most
     return numbers

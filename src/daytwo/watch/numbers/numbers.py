@@ -10,6 +10,7 @@ from daytwo.store.database import Database
 from daytwo.watch.numbers import charts, points, summary
 from daytwo.watch.numbers.charts import Bucket, Trend
 from daytwo.watch.numbers.digest import Digest
+from daytwo.watch.numbers.levels import AHEAD, MINUTE
 from daytwo.watch.numbers.marks import load, save
 from daytwo.watch.numbers.points import Point, Summed
 from daytwo.watch.numbers.pruning import prune
@@ -84,6 +85,10 @@ class Numbers:
         """Store one minute; see `add_summed`."""
         return self.add_summed(connection, [Summed(name, unit, int(minute.timestamp()), digest)], now)
 
+    def takes(self, connection: sa.Connection, now: datetime) -> tuple[int, int]:
+        """The earliest and the latest minute that `add_summed` stores, in seconds since 1970."""
+        return load(Sql(connection), self._own).kept(MINUTE), int(now.timestamp()) + AHEAD
+
     def roll(self, connection: sa.Connection, now: datetime, most: int = 3) -> bool:
         """Sum up the minutes that ended two minutes ago, and what has become whole of longer ones.
 
@@ -149,6 +154,21 @@ class Numbers:
         sql = Sql(connection)
         series = self._book.get(sql, name)
         return None if series is None else summary.last(sql, series, load(sql, self._own), _ms(now))
+
+    def lasts(self, connection: sa.Connection, now: datetime, pattern: str = "*") -> dict[str, Last]:
+        """The newest value up to now of each series that a pattern matches and that has one, by its name."""
+        sql = Sql(connection)
+        wanted = self._book.matching(sql, pattern)
+        found = summary.lasts(sql, wanted, _ms(now))
+        return {one.name: found[one.id] for one in wanted if one.id in found}
+
+    def newest(self, connection: sa.Connection, now: datetime, pattern: str = "*") -> list[tuple[Series, Last | None]]:
+        """What to show of each series that a pattern matches, by name: the newest value; of what comes summed up, the
+        mean of the newest minute; of events, how many there were in the last whole minute."""
+        sql = Sql(connection)
+        wanted = self._book.matching(sql, pattern)
+        found = summary.newest(sql, wanted, _ms(now))
+        return [(one, found.get(one.id)) for one in wanted]
 
     def names(self, connection: sa.Connection, pattern: str = "*") -> list[str]:
         """Names of series that a pattern such as `*.duration` matches, sorted."""

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from daytwo.core.check import Unit
 from daytwo.store.tables.base import utc_text
 from daytwo.watch.numbers.sql import Sql
 
@@ -32,6 +33,11 @@ class Series:
     unit: str
     total: bool
     sketched: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts events: each value is a 1, and what matters is how many there are."""
+        return self.sketched and self.unit == Unit.COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Book:
 
     def matching(self, sql: Sql, pattern: str) -> list[Series]:
         """Series whose name a pattern matches, by name: `*.duration`, `db.tables.siz?`."""
+        if pattern == "*":
+            return sorted(self.all(sql).values(), key=lambda one: one.name)
         return sorted(
             (one for name, one in self.all(sql).items() if fnmatchcase(name, pattern)), key=lambda one: one.name
         )

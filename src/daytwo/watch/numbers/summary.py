@@ -1,14 +1,17 @@
 """Reading a window: what its values add up to, and the newest one."""
 
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from daytwo.watch.numbers.digest import Digest, rise
-from daytwo.watch.numbers.levels import LEVELS, MINUTE, RAW, SLOT, Marks, Piece, ceil, cover, slots
+from daytwo.watch.numbers.levels import LEVELS, MINUTE, RAW, SLOT, Marks, Piece, ceil, cover, floor, slots
 from daytwo.watch.numbers.rolling import before
 from daytwo.watch.numbers.series import Series
 from daytwo.watch.numbers.sql import Sql, among
 
+_AT_ONCE = 10_000
+"""Series that are asked for in one statement."""
 _FAR = 300
 """Slots that are looked through for the newest value, at each level."""
 
@@ -181,9 +184,86 @@ def last(sql: Sql, series: Series, marks: Marks, now: int) -> Last | None:
     return None
 
 
+def newest(sql: Sql, wanted: Sequence[Series], now: int) -> dict[int, Last]:
+    """What to show of many series, by the series' number; those that have nothing are left out.
+
+    That is the newest value; of what comes summed up, the mean of the newest minute, and of events, each of which is a
+    1, how many there were in the last minute that is whole.
+
+    Args:
+        sql: where to read.
+        wanted: which ones.
+        now: milliseconds since 1970; what is later does not count.
+    """
+    events = [one.id for one in wanted if one.counts]
+    begin = floor(now // 1000, MINUTE) - MINUTE
+    sums = dict.fromkeys(events, 0.0)
+    for some in _few(events):
+        sums |= dict(
+            sql.rows(
+                f"select series, sum from rollups where level = ? and slot = ? and at = ? "  # noqa: S608  # ours
+                f"and series in ({','.join('?' * len(some))})",
+                (MINUTE, begin // SLOT[MINUTE], begin, *some),
+            )
+        )
+    found = {id: Last(value, moment(begin * 1000)) for id, value in sums.items()}
+    found |= lasts(sql, (one for one in wanted if one.sketched and not one.counts), now, "sum / t.count")
+    return found | lasts(sql, (one for one in wanted if not one.sketched), now)
+
+
+def lasts(sql: Sql, wanted: Iterable[Series], now: int, summed: str = "last") -> dict[int, Last]:
+    """The newest values of many series up to a time, by the series' number; those that have none are left out.
+
+    A few queries, however many series there are: first for what came in the last minutes, then, for the rest, ever
+    farther back and coarser.
+
+    Args:
+        sql: where to read.
+        wanted: which ones.
+        now: milliseconds since 1970; what is later does not count.
+        summed: what of a bucket is its value.
+    """
+    left = {one.id for one in wanted}
+    found: dict[int, Last] = {}
+    for level, back in ((RAW, 1), (RAW, 2), *((level, _FAR) for level in LEVELS)):
+        if not left:
+            break
+        for id, at, value in _newest(sql, left, level, back, now, summed):
+            found[id] = Last(value, moment(at if level == RAW else at * 1000))
+        left -= found.keys()
+    return found
+
+
+def _newest(
+    sql: Sql, ids: Collection[int], level: int, back: int, now: int, summed: str
+) -> Iterator[tuple[int, int, float]]:
+    """The newest row of each series within so many slots: its number, when, and the value."""
+    length = SLOT[level] * 1000
+    condition, slots = among(range(now // length - back + 1, now // length + 1))
+    table, value, mine, until = ("samples", "value", "", now) if level == RAW else (
+        "rollups", summed, f"level = {level} and ", now // 1000
+    )  # fmt: skip
+    # The newest moment is found in the key alone; only then are the rows looked up, each by its whole key.
+    in_key = f"{mine}slot = newest.at / {length if level == RAW else length // 1000}"
+    for some in _few(sorted(ids)):
+        yield from sql.rows(
+            f"select t.series, t.at, t.{value} from {table} t, ("  # noqa: S608  # ours
+            f"select series, max(at) as at from {table} where {mine}{condition} and at <= ? "
+            f"and series in ({','.join('?' * len(some))}) group by series) newest "
+            f"where {in_key} and t.series = newest.series and t.at = newest.at",
+            (*slots, until, *some),
+        )
+
+
+def _few(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at once as a statement takes."""
+    for begin in range(0, len(ids), _AT_ONCE):
+        yield ids[begin : begin + _AT_ONCE]
+
+
 def moment(milliseconds: int) -> datetime:
     """The same as a datetime."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-__all__ = ["Found", "Last", "Summary", "buckets", "last", "moment", "samples", "summary"]
+__all__ = ["Found", "Last", "Summary", "buckets", "last", "lasts", "moment", "newest", "samples", "summary"]

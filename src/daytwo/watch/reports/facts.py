@@ -132,11 +132,15 @@ class Reader:
         self._terms = terms
         self._calendar = Calendar(terms)
         self._now = now
+        self._objectives: dict[tuple[str, str], Objective | None] = {}
         self.states = observations.all(connection)
 
     def objective(self, state: State) -> Objective | None:
         """What is promised of a check."""
-        return self._terms.objectives.of(state.name, state.service)
+        key = (state.name, state.service)
+        if key not in self._objectives:
+            self._objectives[key] = self._terms.objectives.of(*key)
+        return self._objectives[key]
 
     def uptimes(self, windows: Mapping[str, tuple[datetime, datetime]]) -> dict[str, dict[str, Uptime]]:
         """How long every check worked in each of some windows, by name of the check and of the window."""

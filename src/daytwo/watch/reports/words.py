@@ -86,14 +86,24 @@ def _summary(report: ReportData) -> Iterator[str]:
     if report.score is not None:
         before = "" if report.score_before is None else f", before {report.score_before:.1f}"
         yield f"Performance: {report.score:.1f} of 100{before} ({report.status})"
-    broken = [one for one in report.objectives if one.met is False]
     if report.objectives:
-        yield f"Objectives: {len(broken)} of {len(report.objectives)} broken" if broken else "Objectives: all met"
+        yield f"Objectives: {_objectives(report)}"
     failed = sum(bool(one.uptime.failed) for one in report.checks)
     yield f"Checks: {failed} of {len(report.checks)} failed at some time" if failed else "Checks: none failed"
     if report.grain >= 3600:
         grain = lasting(report.grain)
         yield f"Numbers at the edges may be off by up to {grain}: finer ones are not kept any more"
+
+
+def _objectives(report: ReportData) -> str:
+    """How many are met, and of how many nothing is known: that is neither."""
+    whole = len(report.objectives)
+    broken = sum(one.met is False for one in report.objectives)
+    unknown = sum(one.met is None for one in report.objectives)
+    if not broken and not unknown:
+        return "all met"
+    said = [f"{broken} of {whole} broken"] if broken else []
+    return ", ".join([*said, f"nothing is known of {unknown} of {whole}"] if unknown else said)
 
 
 def _promise(one: Promise) -> Sequence[str]:

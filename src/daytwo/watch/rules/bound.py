@@ -61,6 +61,10 @@ class Bindings:
         owner = self._owner(series, self._checks)
         return USUAL if owner is None else timedelta(seconds=self._checks[owner].timing.every)
 
+    def owner(self, series: str) -> str:
+        """The check that a series is of; empty when it is of none."""
+        return self._owner(series, self._checks) or ""
+
     def subjects(self, bound: Bound, series: Iterable[str]) -> list[str]:
         """The series that a rule judges: the one it names, or those of what is watched that fit its pattern.
 

@@ -23,6 +23,7 @@ from daytwo.watch.rules.machine import Reading
 USUAL = timedelta(seconds=30)
 """How often a number comes, where nothing is known of it."""
 _SLACK = timedelta(seconds=30)
+_MINUTE = 60.0
 _QUANTILES: Mapping[Take, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _SAID: Mapping[Take, str] = {"last": "{name}", "increase": "the increase of {name}", "rate": "the rate of {name}"}
 
@@ -146,10 +147,21 @@ def _taker(take: Take) -> Taker:
 
 
 def _last(asked: Asked, source: Source) -> Reading:
+    series = source.series.get(asked.name)
+    if series is not None and series.counts:
+        return _events(asked, source)
     newest = source.last(asked.name, asked.now)
     if newest is None or newest.at <= asked.horizon:
         raise _UnsureError("no number yet" if newest is None else f"no number since {_moment(newest.at)}")
     return _judged(asked, newest.value)
+
+
+def _events(asked: Asked, source: Source) -> Reading:
+    """How many there were in the last whole minute, as it is shown everywhere."""
+    end = asked.now.replace(second=0, microsecond=0)
+    begin = end - timedelta(seconds=_MINUTE)
+    value = source.summary(asked.name, begin, end).sum
+    return _at_least(asked, _judged(asked, value), whole=asked.watched <= begin)
 
 
 def _statistic(asked: Asked, source: Source) -> Reading:
@@ -184,10 +196,20 @@ def _at_least(asked: Asked, reading: Reading, *, whole: bool) -> Reading:
 
 def _rate(asked: Asked, source: Source) -> Reading:
     _half_watched(asked)
+    if _known(asked, source, asked.name).sketched:
+        return _judged(asked, _per_second(asked, source))
     seconds = (asked.now - asked.growing).total_seconds()
     if seconds <= 0:
         raise _UnsureError(_watched_for(asked))
     return _judged(asked, _rise(asked, source) / seconds)
+
+
+def _per_second(asked: Asked, source: Source) -> float:
+    """Of what comes summed up by the minute: a window begins with a whole one, or its rate would depend on the second
+    at which it is looked at."""
+    first = max(asked.begin, min(asked.watched, asked.now)).replace(second=0, microsecond=0)
+    seconds = max((asked.now - first).total_seconds(), _MINUTE)
+    return source.summary(asked.name, first, asked.now).sum / seconds
 
 
 def _rise(asked: Asked, source: Source) -> float:

@@ -14,13 +14,15 @@ import sqlalchemy as sa
 
 from daytwo.config.watching import Rule
 from daytwo.core.check import Observation, Verdict
+from daytwo.core.periods import Periods
 from daytwo.watch.numbers import Numbers
-from daytwo.watch.rules.machine import Memory, Move, Reading, State, Terms, step
+from daytwo.watch.rules.machine import Memory, Move, Reading, State, Terms, after_gap, step
 from daytwo.watch.rules.reading import USUAL, Asked, Source, of_observation, of_series, whole_of
 
 MOST = 20_000
 """Readings of one replay: over a long time it looks less often than the rule does."""
 _LONG_AGO = timedelta(days=36500)
+_NONE = Periods()
 
 
 class Stretch(Protocol):
@@ -88,6 +90,7 @@ def replay_series(
     begin: datetime,
     end: datetime,
     every: timedelta = USUAL,
+    gaps: Periods = _NONE,
 ) -> Replayed:
     """Play a rule over a series.
 
@@ -99,16 +102,16 @@ def replay_series(
         begin: the first moment.
         end: the last moment.
         every: how often a number of the series comes.
+        gaps: when nobody watched: nothing is judged then, and silence is no news.
     """
     whole = whole_of(rule, subject)
     apart = _apart(rule.every.delta, end - begin)
     source = Source.of(numbers, connection)
 
     def read(at: datetime, memory: Memory) -> Reading:
-        # What was not watched is not known any more: a gap shows as a window without numbers.
-        return of_series(Asked(rule, subject, whole, at, at - _LONG_AGO, every), source)
+        return of_series(Asked(rule, subject, whole, at, _watched(at, gaps), every), source)
 
-    return _play(Terms.of(rule), _moments(begin, end, apart), read, end, apart)
+    return _play(Terms.of(rule), _moments(begin, end, apart), read, end, apart, gaps)
 
 
 def replay_check(
@@ -141,9 +144,16 @@ def _play(
     read: Callable[[datetime, Memory], Reading],
     end: datetime,
     apart: timedelta,
+    gaps: Periods = _NONE,
 ) -> Replayed:
     memory, changes, readings, unsure, why = Memory(), list[Replay](), 0, 0, ""
+    before: datetime | None = None
     for at in moments:
+        if at in gaps:
+            continue
+        if before is not None and gaps.between(before, at):
+            memory = after_gap(memory, at - before)
+        before = at
         reading = read(at, memory)
         readings += 1
         if reading.unsure:
@@ -151,6 +161,11 @@ def _play(
         memory, moves = step(terms, memory, reading, at)
         changes += [Replay(at, move) for move in moves]
     return Replayed(tuple(changes), memory.state, _fired(changes, end), readings, unsure, why, apart)
+
+
+def _watched(at: datetime, gaps: Periods) -> datetime:
+    """Since when somebody had been watching without a gap."""
+    return max((one.end for one in gaps if one.end <= at), default=at - _LONG_AGO)
 
 
 def _fired(changes: Sequence[Replay], end: datetime) -> timedelta:

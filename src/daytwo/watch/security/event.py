@@ -145,7 +145,7 @@ class EventData(BaseModel):
     received: datetime = Field(description="when it was written down first")
     count: int = Field(description="how many they are")
     counted: bool = Field(description="whether they count for limits; what claims to be from the future does not")
-    via: str = Field(description="how it is known: `log NAME`, `api NAME`")
+    via: str = Field(description="how it is known: `log NAME`, `api NAME`, `daytwo`")
     user: str
     route: str
     evidence: str = Field(description="of the first, without secrets")
