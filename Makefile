@@ -10,7 +10,7 @@ export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo parts lint test test-fast bench-protect bench-serve bench-watch clean
+.PHONY: help venv demo parts lint test test-fast bench-protect bench-serve bench-watch bench-respond clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ bench-watch: venv ## Measure probes, numbers at ten million samples, and the dae
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.numbers
 	$(BIN)/python -m bench.blackbox
+
+bench-respond: venv ## Measure alerts: from the failing probe to the message, and ten thousand in a minute
+	$(BIN)/python -m bench.respond
 
 clean: ## Remove .venv and all that tools have cached here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -18,12 +18,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from daytwo.cli.main import SECTIONS, program
+from daytwo.config.acting import Action, Blocking
 from daytwo.config.models import Backup, Config, Hook, Keep, Ping, Recovery
+from daytwo.config.objectives import Maintenance, Objective, Objectives, Opening
 from daytwo.config.serving import Heartbeat, Records, Serve, Tls
 from daytwo.core.errors import ExitCode
-from daytwo.core.registry import kinds, repository_class, service_class
+from daytwo.core.registry import blocker_class, channel_class, kinds, repository_class, service_class
 from daytwo.core.secrets import SecretRef
 from daytwo.web.routes import AREAS
+from scripts import measures
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 HEAD = "<!-- Written by scripts/reference.py; edit the code instead. -->\n\n"
@@ -35,7 +38,10 @@ def pages() -> dict[str, str]:
         "commands.md": HEAD + _commands(),
         "configuration.md": HEAD + _configuration(),
         "services.md": HEAD + _kinds("services"),
+        "checks.md": HEAD + measures.page(),
         "repositories.md": HEAD + _kinds("repositories"),
+        "channels.md": HEAD + _kinds("channels"),
+        "blockers.md": HEAD + _kinds("blockers"),
         "exit-codes.md": HEAD + _exit_codes(),
         "api.md": HEAD + _api(),
     }
@@ -68,6 +74,12 @@ def _configuration() -> str:
         "backups: ping": Ping,
         "recovery": Recovery,
         "heartbeats": Heartbeat,
+        "objectives": Objectives,
+        "objectives: by": Objective,
+        "objectives: hours": Opening,
+        "maintenance": Maintenance,
+        "actions": Action,
+        "blocking": Blocking,
         "serve": Serve,
         "serve: tls": Tls,
         "records": Records,
@@ -76,7 +88,8 @@ def _configuration() -> str:
     for title, model in titles.items():
         out += [f"## {title}\n", f"{_doc(model)}\n", _settings(model)]
     out.append("The settings of each kind of service are in [services](services.md), of repositories in "
-               "[repositories](repositories.md).\n")  # fmt: skip
+               "[repositories](repositories.md), of channels in [channels](channels.md), of blockers in "
+               "[blockers](blockers.md).\n")  # fmt: skip
     return "\n".join(out)
 
 
@@ -96,8 +109,12 @@ def _api() -> str:
 
 def _kinds(package: str) -> str:
     out = [f"# {package.capitalize()}\n"]
+    find: dict[str, Callable[[str], Any]] = {
+        "services": service_class, "repositories": repository_class, "channels": channel_class,
+        "blockers": blocker_class,
+    }  # fmt: skip
     for kind in kinds(package):
-        plugin = service_class(kind) if package == "services" else repository_class(kind)
+        plugin = find[package](kind)
         out += [f"## {kind}\n", f"{plugin.summary[0].upper()}{plugin.summary[1:]}.\n", _settings(plugin.Settings)]
     return "\n".join(out)
 
@@ -105,7 +122,9 @@ def _kinds(package: str) -> str:
 def _settings(model: type[BaseModel]) -> str:
     rows = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        rows.append(f"| `{name}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |")
+        rows.append(
+            f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |"
+        )
     return "\n".join(rows) + "\n"
 
 

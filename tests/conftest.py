@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from daytwo.core import secrets
 from tests.parts import docker as docker_part
 from tests.parts import programs
 from tests.parts.docker import DockerEngine
@@ -43,6 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
     programs.note()
     given = getattr(config, "workerinput", {}).get("daytwo_session")
     config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """What a test resolves is blanked in that test only, for a secret of one may be plain text in another."""
+    before = set(secrets._known)
+    yield
+    secrets._known.clear()
+    secrets._known.update(before)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,6 +19,9 @@ from daytwo.store.database import Database, open_database
 from daytwo.store.tables import audit_events
 from daytwo.store.url import StateUrl
 from daytwo.store.writer import Writer
+from daytwo.watch.numbers import Numbers
+from daytwo.watch.security.book import Book as SecurityBook
+from daytwo.watch.security.own import refused_logins
 
 BOSS = Principal("root@box", Via.CLI, Role.ADMIN)
 GOOD = "correct horse battery"
@@ -81,7 +84,9 @@ def staged(url: StateUrl, clock: Clock, settings: Serve | None = None) -> Iterat
     with contextlib.closing(database), Writer(database) as writer:
         audit = Audit(database, "shop", "production", clock)
         serve = settings or Serve()
-        with contextlib.closing(Door(database, writer, audit, clock, lambda: serve)) as door:
+        events = SecurityBook(database, "shop", "production", Numbers(database, "shop", "production"))
+        heard = refused_logins(events, clock)
+        with contextlib.closing(Door(database, writer, audit, clock, lambda: serve, heard)) as door:
             yield Stage(door, database, writer, audit, clock, url)
 
 

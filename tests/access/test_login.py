@@ -5,12 +5,14 @@ import threading
 from unittest import mock
 
 import pytest
+import sqlalchemy as sa
 
 from daytwo.access import passwords
 from daytwo.access.entry import Caller
 from daytwo.access.roles import Role
 from daytwo.access.throttle import ACCOUNT, SOURCE, Pace
 from daytwo.core.errors import AuthenticationError, ThrottledError
+from daytwo.store.tables import security_events
 from tests.access.people import BOSS, GOOD, HOME, Stage, staged
 
 
@@ -275,3 +277,24 @@ def test_f31_argon2_is_not_loaded_before_a_password_is_checked() -> None:
 
     code = "import sys, daytwo.access.door; sys.exit('argon2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_refused_logins_are_security_events(stage: Stage) -> None:
+    """Each that failed, and each that was not looked at, once; never the name that somebody typed and nobody has."""
+    stage.user("alice")
+    for _ in range(ACCOUNT.free + 1):
+        fail(stage)
+    for _ in range(3):
+        throttled(stage)
+    stage.clock.advance(ACCOUNT.most)
+    fail(stage)
+    fail(stage, "hunter2-typed-as-name", Caller("local"))
+    with stage.database.read() as connection:
+        query = sa.select(security_events).order_by(security_events.c.id)
+        found = [
+            (one["kind"], one["source"], one["via"], one["user"], one["count"])
+            for one in connection.execute(query).mappings()
+        ]
+    assert {one[:3] for one in found} == {("auth_failure", HOME.source, "daytwo"), ("auth_failure", "", "daytwo")}
+    assert {one[3] for one in found} == {"alice", ""}
+    assert sum(one[4] for one in found) == ACCOUNT.free + 1 + 3 + 1 + 1

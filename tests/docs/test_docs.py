@@ -8,22 +8,32 @@ import pytest
 import typer.main
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from scripts import reference
+from scripts import measures, reference
 
 from daytwo.cli.main import COMMANDS, SECTIONS, program
-from daytwo.config import models, serving
-from daytwo.core.registry import kinds, repository_class, service_class
+from daytwo.config import acting, models, serving
+from daytwo.core.registry import blocker_class, channel_class, kinds, repository_class, service_class
 from daytwo.web.routes import AREAS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 MODELS = [
     value
-    for value in {**vars(models), **vars(serving)}.values()
+    for value in {**vars(models), **vars(serving), **vars(acting)}.values()
     if isinstance(value, type) and issubclass(value, BaseModel)
 ]
 ROUTES = [route for area in AREAS for route in area.router.routes if isinstance(route, APIRoute)]
-PLUGINS = [service_class(kind) for kind in kinds("services")] + [repository_class(k) for k in kinds("repositories")]
+PLUGINS: list[Any] = [
+    find(kind)
+    for package, find in {
+        "services": service_class, "repositories": repository_class, "channels": channel_class, "blockers": blocker_class
+    }.items()
+    for kind in kinds(package)
+]  # fmt: skip
+HOW_TOS = {
+    "services": ("back-up", "watch"), "repositories": ("choose-repositories",), "channels": ("channels",),
+    "blockers": ("actions",),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", reference.pages())
@@ -47,7 +57,8 @@ def test_every_route_says_what_it_does(route: APIRoute) -> None:
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.kind)
 def test_every_plugin_has_a_summary_and_a_how_to(plugin: Any) -> None:
     assert re.fullmatch(r"\S.{8,}[^.\s]", plugin.summary), "a phrase, without a full stop"
-    pages = [ROOT / "docs" / "how-to" / f"{name}.md" for name in ("back-up", "choose-repositories", "watch")]
+    names = HOW_TOS[plugin.__module__.split(".")[1]]
+    pages = [ROOT / "docs" / "how-to" / f"{name}.md" for name in names]
     assert any(f"`{plugin.kind}`" in page.read_text(encoding="utf-8") for page in pages)
 
 
@@ -80,3 +91,14 @@ def test_every_command_in_the_docs_exists(page: Path) -> None:
     names = {name for section in SECTIONS.values() for name in section}
     for line in re.findall(r"^\$ daytwo ([a-z]+)", page.read_text(encoding="utf-8"), re.M):
         assert line in names
+
+
+@pytest.mark.parametrize("kind", kinds("services"))
+def test_every_measure_says_what_it_is(kind: str) -> None:
+    page = (reference.FOLDER / "checks.md").read_text(encoding="utf-8")
+    for check in measures.smallest(kind).checks():
+        assert f"### `{check.name}`" in page
+        assert check.about
+        for one in check.measures:
+            assert len(one.about) > 3, f"{check.name}.{one.name}"
+            assert f"| `{one.name}` |" in page

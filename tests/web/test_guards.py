@@ -86,4 +86,4 @@ def test_the_api_page_runs_nothing_and_loads_nothing_from_elsewhere(world: World
     assert "GET /api/runs" in text
     assert "<script" not in text
     assert "//" not in text.replace("http://www.w3.org", "")
-    assert world.client().get("/").headers["location"] == "/account"
+    assert world.client(headers={"Accept": "text/html"}).get("/").headers["location"] == "/login"

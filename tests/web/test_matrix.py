@@ -19,13 +19,20 @@ PUBLIC = {
     "GET /api/monitoring/health/live",
     "GET /api/monitoring/health/ready",
     "POST /api/session",
-    "GET /",
     "GET /api/docs",
     "GET /login",
     "POST /login",
     "GET /welcome/{secret}",
     "POST /welcome/{secret}",
     "GET /static/{name}",
+    "GET /status",
+    "GET /status/feed.xml",
+    "GET /status/status.json",
+    "POST /status/subscribe",
+    "GET /status/confirm/{secret}",
+    "POST /status/confirm/{secret}",
+    "GET /status/unsubscribe/{secret}",
+    "POST /status/unsubscribe/{secret}",
 }
 """What anybody may call. A route that is added here is a decision, made by who reviews it."""
 PINGS = re.compile(r"^(GET|POST|HEAD) /ping/")

@@ -44,7 +44,7 @@ def test_from_the_first_link_to_the_account(world: World) -> None:
     path, client = first(world), world.client(headers=HTML)
     assert "first admin" in client.get(path).text
     answer = client.post(path, data={"name": "alice", "password": GOOD, "again": GOOD})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
     account = client.get("/account")
     assert account.status_code == 200 and "alice" in account.text and "admin" in account.text
     again = world.client(headers=HTML).get(path)
@@ -89,7 +89,7 @@ def test_who_is_not_known_comes_back_after_the_login(world: World) -> None:
     assert Page(page.text).fields["next"]["value"] == "/account?changed=1"
     answer = client.post("/login", data={"name": "alice", "password": GOOD, "next": "/account?changed=1"})
     assert answer.headers["location"] == "/account?changed=1"
-    assert client.get("/login").headers["location"] == "/account"
+    assert client.get("/login").headers["location"] == "/"
 
 
 EVIL = [
@@ -102,8 +102,8 @@ EVIL = [
 def test_a_login_never_leads_to_another_site(world: World, wanted: str) -> None:
     world.stage.user("alice")
     answer = world.client().post("/login", data={"name": "alice", "password": GOOD, "next": wanted})
-    assert answer.headers["location"] == "/account"
-    assert Page(world.client().get("/login", params={"next": wanted}).text).fields["next"]["value"] == "/account"
+    assert answer.headers["location"] == "/"
+    assert Page(world.client().get("/login", params={"next": wanted}).text).fields["next"]["value"] == "/"
 
 
 @pytest.mark.parametrize("wanted", ["/", "/account", "/runs?after=3&kind=backup", "/a%20b"])

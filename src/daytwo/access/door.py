@@ -31,6 +31,15 @@ _TOUCH = 60.0
 """Seconds: how exactly a token's last use is known. A write for each request would cost more than the request."""
 
 
+Refused = Callable[[sa.Connection, str, str, str, int], None]
+"""Who hears of logins that were none; see `Door`."""
+_REFUSED = {"login.fail": "wrong name or password", "login.throttle": "too many tries"}
+
+
+def _nobody_hears(connection: sa.Connection, source: str, user: str, why: str, count: int) -> None:
+    pass
+
+
 class Door:
     """Users, tokens, sessions and links, with what the routes and the command line do to them.
 
@@ -40,6 +49,8 @@ class Door:
         audit: the record of who did what.
         clock: the time now, in UTC.
         settings: gives the daemon's settings as they are now.
+        refused: hears of logins that failed or were not looked at, in their transaction: the address, the name of the
+            user if there is such a one, why, and how many.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class Door:
         audit: Audit,
         clock: Callable[[], datetime],
         settings: Callable[[], Serve],
+        refused: Refused = _nobody_hears,
     ) -> None:
         self.sessions = Sessions(clock)
         self.users = Users(audit, self.sessions, clock)
@@ -62,6 +74,7 @@ class Door:
         self._audit = audit
         self._clock = clock
         self._settings = settings
+        self._refused = refused
         self._tokens_seen: Recall[Token] = Recall()
         self._visitors_seen: Recall[Visitor] = Recall()
         self._touched: dict[str, datetime] = {}
@@ -236,6 +249,9 @@ class Door:
     ) -> None:
         # A name that nobody has is not written down: it is now and then a password.
         known = name if self.users.find(connection, name) else ""
+        if action in _REFUSED:
+            # Of those that were refused, the first has been told already.
+            self._refused(connection, caller.source, known, _REFUSED[action], max(1, int(detail.get("tries", 2)) - 1))
         self._audit.append(
             connection,
             action,

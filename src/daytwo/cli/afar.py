@@ -7,7 +7,10 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from daytwo.cli.watched import AfarViews
+from daytwo.cli.alert_books import AfarAlerts
+from daytwo.cli.guarded import AfarSecurity
+from daytwo.cli.incident_books import AfarIncidents, AfarOncall
+from daytwo.cli.watched import AfarLogs, AfarTraffic, AfarViews
 from daytwo.core.errors import NotFoundError, RefusedError
 from daytwo.core.records import Head
 from daytwo.ledger.glance import Glance, SeenRun, SeenSnapshot
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from daytwo.ledger.heartbeats import Heartbeat, Ping
     from daytwo.ledger.runs import Outcome, RunRow
     from daytwo.serve.overview import ScheduleView
+    from daytwo.watch.security.event import Submission as SecuritySubmission
+    from daytwo.watch.security.event import Taken
 
 T = TypeVar("T")
 
@@ -43,7 +48,13 @@ class Afar:
         self.audit = _Audit(client)
         self.exports = _Exports(client)
         self.heartbeats = _Heartbeats(client)
+        self.alerts = AfarAlerts(client)
+        self.incidents = AfarIncidents(client)
+        self.oncall = AfarOncall(client)
         self.views = AfarViews(client)
+        self.security = AfarSecurity(client)
+        self.traffic = AfarTraffic(client)
+        self.logs = AfarLogs(client)
         self._client = client
 
     def schedules(self) -> "list[ScheduleView]":
@@ -59,6 +70,14 @@ class Afar:
             ConflictError: the key was used for something else.
         """
         return self.exports.record(given)
+
+    def report_event(self, given: "SecuritySubmission", by: "Principal") -> "Taken":
+        """Record a security event.
+
+        Raises:
+            ConflictError: the key was used for something else.
+        """
+        return self.security.add(given)
 
     def glance(self) -> Glance:
         """The newest runs, the snapshots as last seen, and what is paused."""

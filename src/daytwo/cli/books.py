@@ -18,6 +18,8 @@ from daytwo.core.schedule import zone_of
 if TYPE_CHECKING:
     from daytwo.access.roles import Principal
     from daytwo.cli.afar import Afar
+    from daytwo.cli.alert_books import HereAlerts
+    from daytwo.cli.incident_books import HereIncidents, HereOncall
     from daytwo.config import Config
     from daytwo.ledger.audit import Audit
     from daytwo.ledger.exports import Added, Exports, Submission
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from daytwo.serve.client import Client
     from daytwo.serve.overview import ScheduleView
     from daytwo.store.database import Database
+    from daytwo.watch.logs.views import LogViews
+    from daytwo.watch.security.event import Submission as SecuritySubmission
+    from daytwo.watch.security.event import Taken
+    from daytwo.watch.security.views import SecurityViews
+    from daytwo.watch.traffic.views import TrafficViews
     from daytwo.watch.views import Views
 
 
@@ -106,9 +113,69 @@ class Books:
     def views(self) -> "Views":
         """What is watched."""
         from daytwo.app import utc_now
+        from daytwo.watch.reports import Terms
         from daytwo.watch.views import Views
 
-        return Views(self.database, *self._own, utc_now)
+        return Views(self.database, *self._own, utc_now, lambda: Terms.of(self.config))
+
+    @cached_property
+    def logs(self) -> "LogViews":
+        """Logs, and what was found in them."""
+        from daytwo.app import utc_now
+        from daytwo.watch.logs.views import LogViews
+
+        return LogViews(self.database, lambda: self.config, utc_now)
+
+    @cached_property
+    def traffic(self) -> "TrafficViews":
+        """Real traffic."""
+        from daytwo.app import utc_now
+        from daytwo.watch.traffic.views import TrafficViews
+
+        return TrafficViews(self.database, *self._own, utc_now)
+
+    @cached_property
+    def security(self) -> "SecurityViews":
+        """Security events."""
+        from daytwo.app import utc_now
+        from daytwo.watch.security.views import SecurityViews
+
+        return SecurityViews(self.database, *self._own, utc_now)
+
+    @cached_property
+    def alerts(self) -> "HereAlerts":
+        """Alerts, silences, windows and messages."""
+        from daytwo.cli.alert_books import HereAlerts
+
+        return HereAlerts(self.config, self.database, self.audit)
+
+    @cached_property
+    def incidents(self) -> "HereIncidents":
+        """Incidents."""
+        from daytwo.cli.incident_books import HereIncidents
+
+        return HereIncidents(self.config, self.database, self.audit)
+
+    @cached_property
+    def oncall(self) -> "HereOncall":
+        """Who is on call."""
+        from daytwo.cli.incident_books import HereOncall
+
+        return HereOncall(self.config, self.database, self.audit)
+
+    def report_event(self, given: "SecuritySubmission", by: "Principal") -> "Taken":
+        """Record a security event.
+
+        Raises:
+            ConflictError: the key was used for something else.
+        """
+        from daytwo.app import utc_now
+        from daytwo.watch.numbers import Numbers
+        from daytwo.watch.security.book import Book
+
+        book = Book(self.database, *self._own, Numbers(self.database, *self._own))
+        with self.database.begin() as connection:
+            return book.take(connection, [given], f"cli {by.name}", utc_now())
 
     @cached_property
     def daemon(self) -> bool:

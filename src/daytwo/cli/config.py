@@ -1,9 +1,13 @@
 """`daytwo config`: check, show, schema."""
 
 import json as json_module
+from typing import TYPE_CHECKING
 
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json
+
+if TYPE_CHECKING:
+    from daytwo.config import Config
 
 config = make("Check the configuration; show it whole; print its JSON Schema.")
 
@@ -28,6 +32,24 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         f"{loaded.path} is right: {loaded.app} ({loaded.environment}), {len(loaded.services)} services, "
         f"{len(loaded.repositories)} repositories, {len(loaded.backups)} backups"
     )
+    for warning in _gaps(loaded):
+        line(f"  {warning}")
+
+
+def _gaps(loaded: "Config") -> list[str]:
+    """The rotas in which nobody is on call at some time of the next two months."""
+    from datetime import timedelta
+
+    from daytwo.app import utc_now
+    from daytwo.core.schedule import zone_of
+    from daytwo.respond.oncall import gaps
+
+    now, zone, found = utc_now(), zone_of(loaded.timezone), []
+    for name, rota in loaded.oncall.items():
+        for gap in gaps(rota, loaded.timezone, now, now + timedelta(days=62))[:1]:
+            begin, end = (f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" for at in (gap.begin, gap.end))
+            found.append(f"warning: nobody is on call in {name} from {begin} to {end}; everybody of it is told then")
+    return found
 
 
 @config.command()

@@ -27,10 +27,26 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "Ask checks now; ends as a monitoring plug-in does.",
         "ps": "The app's containers: state, health, restarts, CPU, memory.",
         "top": "Everything that is watched, live.",
+        "logs": "What all parts say, merged: live, searched, or as counts of what matters.",
         "metrics": "The newest number of every series.",
         "stats": "Numbers over a time: mean, least, most, percentiles.",
-        "uptime": "How much of the time everything worked.",
+        "traffic": "Requests by log and by route: how many, how fast, how many failed.",
+        "uptime": "How much of the time everything worked, and what was promised.",
+        "report": "How a day, a week or a month was: the slowest, the most failing, what changed.",
+        "security": "Security events, what was too much of them, and the security check of a day.",
         "rules": "What is an alert, and how each rule stands; try one on what was recorded.",
+    },
+    "Respond": {
+        "alerts": "What is wrong now; why somebody was told, or not; take care of it.",
+        "silence": "Be told nothing of some alerts for a time.",
+        "maintenance": "Begin and end maintenance: everything is watched, nobody is told.",
+        "notifications": "Messages on their way, sent, or dead; try one again.",
+        "incidents": "Open, take, escalate, resolve and review incidents; action items.",
+        "oncall": "Who is on call now, and next; take over for a time; the calendar.",
+        "evidence": "Collect logs, states and records into a sealed archive; verify one.",
+        "status-page": "What users are shown and told: updates, the page as files, subscribers.",
+        "channels": "Ways to reach people: list them; send a test message.",
+        "block": "Addresses that are shut out: list, add, remove.",
     },
     "Look": {
         "status": "Is everything protected? What ran last, what is due.",
@@ -123,8 +139,9 @@ def program(names: tuple[str, ...] = COMMANDS) -> "typer.Typer":
     root = make("Day-2 operations for self-hosted apps, from one file.")
     root.callback()(lambda: None)
     for name in names:
-        module = importlib.import_module(f"daytwo.cli.{'pin' if name == 'unpin' else name}")
-        one: typer.Typer = getattr(module, name)
+        word = name.replace("-", "_")
+        module = importlib.import_module(f"daytwo.cli.{'pin' if name == 'unpin' else word}")
+        one: typer.Typer = getattr(module, word)
         if len(one.registered_commands) == 1 and one.registered_callback is None and not one.registered_groups:
             callback = one.registered_commands[0].callback
             assert callback is not None

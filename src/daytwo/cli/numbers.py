@@ -1,31 +1,5 @@
 """Numbers with their unit, for people."""
 
-from daytwo.core.check import Unit
-from daytwo.core.units import Size
+from daytwo.core.shown import shown
 
-_DAY = 86400.0
-
-
-def shown(value: float, unit: Unit | None) -> str:
-    """A number in base units, in a few characters."""
-    if unit is Unit.SECONDS:
-        return _seconds(value)
-    if unit is Unit.BYTES:
-        return Size(value).human if value >= 0 else f"-{Size(-value).human}"
-    if unit is Unit.RATIO:
-        return f"{value * 100:.3g} %" if value < 1 else f"{value * 100:.0f} %"
-    text = f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.3g}"
-    return f"{text}/s" if unit is Unit.PER_SECOND else text
-
-
-def _seconds(value: float) -> str:
-    size = abs(value)
-    if size >= 2 * _DAY:
-        return f"{value / _DAY:.0f} days"
-    if size >= 7200:
-        return f"{value / 3600:.1f} h"
-    if size >= 120:
-        return f"{value / 60:.1f} min"
-    if size >= 1 or value == 0:
-        return f"{value:.3g} s"
-    return f"{value * 1000:.3g} ms"
+__all__ = ["shown"]

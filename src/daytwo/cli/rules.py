@@ -120,6 +120,7 @@ def _played(
     begin: datetime,
     end: datetime,
 ) -> "list[tuple[str, Replayed]]":
+    from daytwo.watch.gaps import unwatched
     from daytwo.watch.numbers import Numbers
     from daytwo.watch.observations import Observations
     from daytwo.watch.rules import replay_check, replay_series
@@ -137,8 +138,15 @@ def _played(
     numbers = Numbers(database, *own)
     names = numbers.names(connection)
     bound = next(one for one in bindings.of_series if one.name == name)
+    observations = Observations(database, *own)
+    gaps = unwatched(observations.histories(connection, begin, end), observations.all(connection), begin, end)
     return [
-        (one, replay_series(rule, one, numbers, connection, begin, end, bindings.every(one)))
+        (
+            one,
+            replay_series(
+                rule, one, numbers, connection, begin, end, bindings.every(one), gaps.get(bindings.owner(one), gaps[""])
+            ),
+        )
         for one in bindings.subjects(bound, names)
         if one in names
     ]

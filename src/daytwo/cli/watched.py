@@ -6,16 +6,19 @@ from urllib.parse import quote
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from daytwo.serve.client import Client
+    from daytwo.watch.logs.views import LogData, PatternData, PatternDetail
+    from daytwo.watch.reports import Every, PerformanceData, ReportData, UptimeData
+    from daytwo.watch.traffic.views import LogTraffic, RoutedTraffic
     from daytwo.watch.views import (
         AlertData,
         ChartData,
         CheckData,
         CheckHistory,
-        PerformanceData,
         SeriesData,
         Status,
-        UptimeData,
     )
 
 T = TypeVar("T")
@@ -45,7 +48,7 @@ class AfarViews:
 
     def uptimes(self) -> "dict[str, dict[str, UptimeData]]":
         """Uptime of every check."""
-        from daytwo.watch.views import UptimeData
+        from daytwo.watch.reports import UptimeData
 
         return self._get(dict[str, dict[str, UptimeData]], "/api/uptime")
 
@@ -69,11 +72,73 @@ class AfarViews:
 
     def performance(self, since: str) -> "PerformanceData":
         """How fast and how reliably everything answered."""
-        from daytwo.watch.views import PerformanceData
+        from daytwo.watch.reports import PerformanceData
 
         return self._get(PerformanceData, "/api/monitoring/performance", since=since)
 
-    def _get(self, kind: type[T], path: str, **query: Any) -> T:
-        from daytwo.serve.client import address
+    def report(self, period: "Every", day: "date | None" = None) -> "ReportData":
+        """How a day, a week or a month was."""
+        from daytwo.watch.reports import ReportData
 
-        return TypeAdapter(kind).validate_python(self._client.call("GET", address(path, **query)))
+        return self._get(ReportData, "/api/monitoring/report", period=period, date=day)
+
+    def _get(self, kind: type[T], path: str, **query: Any) -> T:
+        return _told(self._client, kind, path, **query)
+
+
+class AfarTraffic:
+    """`TrafficViews` as the daemon tells them.
+
+    Args:
+        client: the line to the daemon.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def logs(self, since: str) -> "list[LogTraffic]":
+        """Every access log."""
+        from daytwo.watch.traffic.views import LogTraffic
+
+        return _told(self._client, list[LogTraffic], "/api/traffic", since=since)
+
+    def log(self, name: str, since: str) -> "RoutedTraffic":
+        """An access log and its routes."""
+        from daytwo.watch.traffic.views import RoutedTraffic
+
+        return _told(self._client, RoutedTraffic, f"/api/traffic/{quote(name, safe='')}", since=since)
+
+
+class AfarLogs:
+    """`LogViews` as the daemon tells them.
+
+    Args:
+        client: the line to the daemon.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def logs(self) -> "list[LogData]":
+        """The logs that the daemon follows."""
+        from daytwo.watch.logs.views import LogData
+
+        return _told(self._client, list[LogData], "/api/logs")
+
+    def patterns(self) -> "list[PatternData]":
+        """What is looked for, and how often it was found."""
+        from daytwo.watch.logs.views import PatternData
+
+        return _told(self._client, list[PatternData], "/api/logs/patterns")
+
+    def pattern(self, name: str) -> "PatternDetail":
+        """A pattern with samples."""
+        from daytwo.watch.logs.views import PatternDetail
+
+        return _told(self._client, PatternDetail, f"/api/logs/patterns/{quote(name, safe='')}")
+
+
+def _told(client: "Client", kind: type[T], path: str, **query: Any) -> T:
+    from daytwo.serve.client import address
+
+    return TypeAdapter(kind).validate_python(client.call("GET", address(path, **query)))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from daytwo.respond.intake import Taker, nobody
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
@@ -39,6 +40,8 @@ class Judge(Part):
         evaluator: judges.
         book: where alerts are written down.
         clock: the time now.
+        taker: makes alerts of what the rules report, in the same transaction.
+        told: called when there was something, and it is committed.
     """
 
     name = "evaluator"
@@ -55,6 +58,8 @@ class Judge(Part):
         evaluator: Evaluator,
         book: Book,
         clock: Callable[[], datetime],
+        taker: Taker = nobody,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(pulse)
         self._site = site
@@ -65,6 +70,8 @@ class Judge(Part):
         self._evaluator = evaluator
         self._book = book
         self._clock = clock
+        self._taker = taker
+        self._told = told
         self._rolled = self._pruned = clock() - _PRUNE
 
     async def work(self) -> None:
@@ -88,9 +95,11 @@ class Judge(Part):
         """
         now = self._clock()
         look = await asyncio.to_thread(self._look, now)
-        found = await self._write(lambda connection: self._evaluator.settle(connection, look, now))
+        found = await self._write(lambda connection: self._settle(connection, look, now))
         for one in found:
             _log.warning("%s", one)
+        if found:
+            self._told()
         if not timedelta() <= now - self._rolled < _ROLL:
             self._rolled = now
             while await self._write(lambda connection: self._numbers.roll(connection, now)):
@@ -103,6 +112,11 @@ class Judge(Part):
     def _look(self, now: datetime) -> Look:
         with self._database.read() as connection:
             return self._evaluator.look(connection, now)
+
+    def _settle(self, connection: sa.Connection, look: Look, now: datetime) -> list[Transition]:
+        found = self._evaluator.settle(connection, look, now)
+        self._taker(connection, found, now)
+        return found
 
     async def _prune(self, now: datetime) -> None:
         kept = self._site.config.watch.keep

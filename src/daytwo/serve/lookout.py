@@ -8,7 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from daytwo.config import Config
-from daytwo.core.check import Check, Measure, Unit
+from daytwo.core.check import Check, Measure, Unit, Verdict
+from daytwo.core.errors import RefusedError
+from daytwo.respond.intake import Taker, nobody
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
@@ -23,6 +25,8 @@ from daytwo.watch.rules import Evaluator, Transition
 _log = logging.getLogger(__name__)
 _ROUND = 1.0
 """Seconds between two writes: what is observed in between shares a transaction."""
+_SOONEST = 0.1
+"""Seconds between two writes when a check failed: somebody may be waiting to be told."""
 _LAG_EVERY = 60.0
 _MOST_KEPT = 100_000
 """Answers that wait while the state cannot be written; the oldest go first."""
@@ -46,6 +50,8 @@ class Lookout(Part):
         evaluator: judges observations.
         writer: writes to the state.
         clock: the time now.
+        taker: makes alerts of what the rules report, in the same transaction.
+        told: called when there was something, and it is committed.
     """
 
     name = "prober"
@@ -61,6 +67,8 @@ class Lookout(Part):
         evaluator: Evaluator,
         writer: Writer,
         clock: Callable[[], datetime],
+        taker: Taker = nobody,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(pulse)
         self._site = site
@@ -70,15 +78,29 @@ class Lookout(Part):
         self._evaluator = evaluator
         self._writer = writer
         self._clock = clock
+        self._taker = taker
+        self._told = told
         self._answers: list[Answer] = []
         self._config: Config | None = None
         self._lag_at = 0.0
+        self._prober: Prober | None = None
+
+    async def ask_now(self, name: str) -> Answer:
+        """Ask a check at once; see `Prober.ask_now`. To be called in the event loop.
+
+        Raises:
+            NotFoundError, BusyError: see there.
+            RefusedError: nothing is watched right now.
+        """
+        if self._prober is None:
+            raise RefusedError("nothing is watched right now", hint="`daytwo status` shows the daemon's parts")
+        return await self._prober.ask_now(name)
 
     async def work(self) -> None:
         """Ask, and write once a second."""
         watch = self._site.config.watch
         async with Asker(Connectivity(watch.connectivity)) as asker:
-            prober = Prober(asker, self._answers.append, self._clock, watch.concurrency)
+            prober = self._prober = Prober(asker, self._heard, self._clock, watch.concurrency)
             try:
                 while not self.stopping.is_set():
                     if self._site.config is not self._config:
@@ -86,11 +108,18 @@ class Lookout(Part):
                         await self._follow(prober)
                     trouble = await self._write(self._own(prober))
                     self.beat(trouble)
-                    await self.sleep(_ROUND)
+                    await asyncio.sleep(_SOONEST)
+                    await self.sleep(_ROUND - _SOONEST)
             finally:
+                self._prober = None
                 await prober.stop()
                 self._config = None
                 await self._write(())
+
+    def _heard(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        if answer.observation.verdict is Verdict.FAILED:
+            self.wake()
 
     async def _follow(self, prober: Prober) -> None:
         """Ask what the configuration has now, and judge by its rules."""
@@ -104,10 +133,11 @@ class Lookout(Part):
             for name, state in self._observations.all(connection).items():
                 checks[name].recall(state.observation)
                 ages[name] = (now - state.at).total_seconds()
-            return self._evaluator.follow(connection, config.rules, checks, now)
+            found = self._evaluator.follow(connection, config.rules, checks, now)
+            self._taker(connection, found, now)
+            return found
 
-        for one in await asyncio.wrap_future(self._writer.submit(follow)):
-            _log.warning("%s", one)
+        self._tell(await asyncio.wrap_future(self._writer.submit(follow)))
         await prober.watch(checks, ages)
         self._answers.clear()  # of checks that may not be there any more
         for said in self._evaluator.unknown():
@@ -139,17 +169,26 @@ class Lookout(Part):
             del self._answers[: max(0, len(self._answers) - _MOST_KEPT)]
             return f"observations wait to be written: {type(error).__name__}"
         del self._answers[: len(answers)]
+        self._tell(transitions)
+        return ""
+
+    def _tell(self, transitions: Sequence[Transition]) -> None:
         for one in transitions:
             _log.warning("%s", one)
-        return ""
+        if transitions:
+            self._told()
 
     def _take(self, connection: sa.Connection, answers: Sequence[Answer], own: Sequence[Point]) -> list[Transition]:
         self._observations.take(connection, answers)
         points = [*own]
         for answer in answers:
             points += _points(answer)
-        self._numbers.add(connection, points, self._clock())
-        return self._evaluator.observe_all(connection, [(one.check.name, one.observation, one.at) for one in answers])
+        now = self._clock()
+        self._numbers.add(connection, points, now)
+        observed = [(one.check.name, one.observation, one.at) for one in answers]
+        found = self._evaluator.observe_all(connection, observed)
+        self._taker(connection, found, now)
+        return found
 
 
 def _points(answer: Answer) -> list[Point]:

@@ -21,6 +21,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST = 200
 """Characters of a token or cookie: no real one is longer."""
 _MOST_FIELDS = 50
+MUST_CHANGE = "choose a new password first"
 MAY_CHANGE = frozenset({"/account", "/account/password", "/logout", "/api/session", "/api/session/password"})
 """Where somebody may go who must choose a new password first."""
 
@@ -90,7 +91,7 @@ async def _by_cookie(request: Request, door: Door, settings: Serve) -> Principal
                 hint="Load the page anew, or give X-CSRF-Token as /api/session says",
             )
     if found.must_change and request.url.path not in MAY_CHANGE:
-        raise ForbiddenError("choose a new password first", hint="Do so at /account")
+        raise ForbiddenError(MUST_CHANGE, hint="Do so at /account")
     request.state.presence = Presence(secret, found.session, csrf)
     return Principal(found.session.user, Via.SESSION, found.role, source=address(request, settings))
 

@@ -73,12 +73,13 @@ class _Figures(Collector):
         firing = GaugeMetricFamily(
             "daytwo_alert_firing", "A rule that is an alert", labels=(*labels, "rule", "subject", "level")
         )
-        for one in self._house.views.checks():
-            if one.verdict != Verdict.INCONCLUSIVE and not one.stale:
-                ok.add_metric((*own, one.name), float(one.verdict == Verdict.OK))
-        for series in self._house.views.series("*"):
-            if series.value is not None:
-                number.add_metric((*own, series.name, series.unit), series.value)
+        seen = self._house.views.glance()
+        for name, verdict in seen.verdicts:
+            if verdict is not Verdict.INCONCLUSIVE:
+                ok.add_metric((*own, name), float(verdict is Verdict.OK))
+        for series, newest in seen.newest:
+            if newest is not None:
+                number.add_metric((*own, series.name, series.unit), newest.value)
         for alert in self._house.views.alerts("active"):
             firing.add_metric((*own, alert.rule, alert.subject, alert.level), 1.0)
         return [ok, number, firing]

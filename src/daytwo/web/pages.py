@@ -9,12 +9,24 @@ from urllib.parse import quote, urlsplit
 from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from daytwo.web.identify import MUST_CHANGE
+from daytwo.web.ui.words import sentence
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HOME = "/account"
+HOME = "/"
 """Where a login leads when nothing else was asked for."""
-STATIC = {"daytwo.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+ACCOUNT = "/account"
+_CSS, _SCRIPT, _IMAGE = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
+STATIC = {
+    "daytwo.css": _CSS, "dashboard.css": _CSS, "dashboard.js": _SCRIPT, "charts.js": _SCRIPT, "uplot.js": _SCRIPT,
+    "uplot.css": _CSS, "mark.svg": _IMAGE, "icons.svg": _IMAGE,
+}  # fmt: skip
+"""The files that pages share, by name, and what they are."""
+_VENDOR = {"uplot.js": "vendor/uPlot.iife.min.js", "uplot.css": "vendor/uPlot.min.css"}
+"""Where the files of others are: as released, with their licence beside them."""
+THEMES = ("auto", "light", "dark")
 _TITLES = {401: "Log in first", 403: "Not for you", 404: "Nothing here", 413: "Too much", 429: "Too fast"}
 
 
@@ -28,9 +40,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         values: what the template shows.
     """
     config = request.app.state.house.current()
-    text = (
-        _templates().get_template(f"{template}.html").render(app=config.app, environment=config.environment, **values)
-    )
+    values = {"app": config.app, "environment": config.environment, "theme": theme(request), **values}
+    text = _templates().get_template(f"{template}.html").render(values)
     # Not `no-referrer`: browsers would send `Origin: null` with forms, and nobody could tell whose they are.
     return HTMLResponse(text, status, {"referrer-policy": "same-origin", "cache-control": "no-store"})
 
@@ -45,8 +56,16 @@ def error_page(request: Request, status: int, what: str, hint: str) -> Response 
     if status == 401 and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse("/login" if wanted == HOME else f"/login?next={quote(wanted, safe='/')}", 303)
+    if what == MUST_CHANGE and request.method == "GET":
+        return RedirectResponse(ACCOUNT, 303)
     title = _TITLES.get(status, "This did not work")
     return page(request, "error", status, title=title, what=what, hint=hint)
+
+
+def theme(request: Request) -> str:
+    """The colours that this browser was told to show: `light`, `dark`, or `auto` for those of its system."""
+    wanted = request.cookies.get("theme", "")
+    return wanted if wanted in THEMES else "auto"
 
 
 def local_path(wanted: str | None) -> str:
@@ -63,7 +82,7 @@ def local_path(wanted: str | None) -> str:
 @cache
 def static(name: str) -> bytes:
     """A file that all pages share; `name` is one of `STATIC`."""
-    return (resources.files("daytwo.web") / "static" / name).read_bytes()
+    return (resources.files("daytwo.web") / "static" / _VENDOR.get(name, name)).read_bytes()
 
 
 @cache
@@ -77,10 +96,12 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["static"] = _address
+    made.globals["static"] = address_of
+    made.filters["coded"] = sentence
     return made
 
 
-def _address(name: str) -> str:
+@cache
+def address_of(name: str) -> str:
     """A file's address, with its content in it, so that browsers may keep it for ever."""
     return f"/static/{name}?{hashlib.sha256(static(name)).hexdigest()[:12]}"

@@ -23,7 +23,8 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 _UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
 _NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
 """What pydantic would take for seconds since 1970."""
-_NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
+NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
+"""What a route documents that may be asked for what is not there; those with a part in their path do so by themselves."""
 
 
 def _only_text(value: object) -> object:
@@ -70,7 +71,7 @@ class Area:
 
     def _route(self, method: str, path: str, role: Role | None, options: dict[str, Any]) -> Callable[[F], F]:
         guard = [] if role is None else [Depends(self._needs(role))]
-        failures = _UNREADABLE if role is None else {**_FAILURES, **(_NOT_THERE if "{" in path else {})}
+        failures = _UNREADABLE if role is None else {**_FAILURES, **(NOT_THERE if "{" in path else {})}
         responses = {**failures, **options.pop("responses", {})}
         extra = {"x-role": role.word if role else "public", "x-area": self.name}
         return self.router.api_route(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from daytwo.core.errors import NotFoundError
 from tests.real.serve.running import Place, place, until
 
 
@@ -154,6 +155,20 @@ def test_reloading_changes_what_is_asked(app: Place, shop: Shop) -> None:
     app.run("reload")
     until(lambda: "front" in {one["name"] for one in app.client.call("GET", "/api/checks")}, "the new one is asked")
     assert web(app) == {}
+
+
+def test_a_rare_check_is_asked_now(app: Place) -> None:
+    app.start()
+
+    def uploads() -> dict[str, Any]:
+        return next((one for one in app.client.call("GET", "/api/checks") if one["name"] == "uploads"), {})
+
+    until(lambda: bool(uploads()), "it was asked once; next in five minutes")
+    answer = app.client.call("POST", "/api/checks/uploads/run")
+    assert answer["verdict"] == uploads()["verdict"]
+    until(lambda: uploads()["at"] == answer["at"], "the answer is recorded as any other")
+    with pytest.raises(NotFoundError, match="there is no check upload"):
+        app.client.call("POST", "/api/checks/upload/run")
 
 
 def test_looking_from_the_command_line(app: Place, shop: Shop) -> None:

@@ -15,7 +15,9 @@ from tests.parts.process import wait_until
 from tests.real.services.redis_case import RedisCase, two_servers
 from tests.services.watched import named, observe, silent_port
 
-OPTIONAL = {"memory_max", "memory_used", "hits", "save_age", "replicas", "replication_lag", "replication_lag_bytes"}
+OPTIONAL = {
+    "memory_max", "memory_used", "full", "hits", "save_age", "replicas", "replication_lag", "replication_lag_bytes",
+}  # fmt: skip
 
 
 class RedisChecks(CheckCase):
@@ -62,13 +64,16 @@ def test_memory_and_keys_that_go(servers: RedisCase, tmp_path: Path) -> None:
     servers.run("set", "soon", "x", "px", "1")
     wait_until(lambda: servers.run("get", "soon") == "", what="it has expired")
     check = named(servers.service())
-    ask(check, tmp_path)
+    assert "full" not in ask(check, tmp_path).numbers, "it may evict: that is what it is for"
     servers.run("eval", "for n = 1, 5000 do redis.call('set', 'k' .. n, string.rep('x', 1000)) end", "0")
     servers.run("get", "soon")
     found = ask(check, tmp_path).numbers
     assert found["evicted"] > 0 and found["expired"] == 1
     assert found["memory_max"] == 3 * 2**20 and found["memory_used"] == found["memory"] / found["memory_max"]
     assert found["hits"] < 1 and found["unsaved"] >= 5000 and found["keys"] > 10
+    servers.run("config", "set", "maxmemory-policy", "noeviction")
+    found = ask(check, tmp_path).numbers
+    assert found["full"] == found["memory_used"] > 0
 
 
 def test_a_failed_save_is_a_failure(servers: RedisCase, tmp_path: Path) -> None:

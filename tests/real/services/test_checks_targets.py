@@ -46,7 +46,7 @@ class InContainer(CheckCase):
 
     sometimes = frozenset({
         "cache_hits", "replicas", "replication_lag", "replication_lag_bytes", "slots_retain", "statements", "calls",
-        "slowest", "buffer_hits", "memory_max", "memory_used", "hits", "save_age", "inodes",
+        "slowest", "buffer_hits", "memory_max", "memory_used", "full", "hits", "save_age", "inodes",
     })  # fmt: skip
 
     def __init__(self, running: str, stopped: str, make: Callable[[str], AnyService]) -> None:

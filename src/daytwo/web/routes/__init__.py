@@ -1,21 +1,31 @@
 """The routes, one file a noun."""
 
 from daytwo.web.routes import (
+    alerts,
     audit,
+    blocks,
     config,
     entrance,
     exports,
     health,
     heartbeats,
+    incidents,
+    logs,
+    metrics_in,
+    oncall,
     runs,
     schedules,
+    security,
     session,
     snapshots,
+    status,
     tokens,
+    traffic,
     users,
     watch,
 )
 from daytwo.web.routing import Area
+from daytwo.web.ui.areas import PAGES
 
 AREAS: tuple[Area, ...] = (
     health.area,
@@ -30,8 +40,19 @@ AREAS: tuple[Area, ...] = (
     users.invitations,
     tokens.area,
     watch.area,
+    alerts.area,
+    security.area,
+    logs.area,
+    traffic.area,
+    metrics_in.area,
+    incidents.area,
+    oncall.area,
+    blocks.area,
     heartbeats.area,
     heartbeats.pings,
+    status.area,
+    status.public,
     entrance.area,
+    *PAGES,
 )
 """All of them, in the order of the documentation."""

@@ -18,19 +18,13 @@ from daytwo.web.caller import caller
 from daytwo.web.envelope import status_of
 from daytwo.web.house import Here, House
 from daytwo.web.identify import cookie_name, drop_cookie, form, from_here, identify, presence, set_cookie
-from daytwo.web.pages import HOME, STATIC, local_path, page, static
+from daytwo.web.pages import ACCOUNT, HOME, STATIC, local_path, page, static
 from daytwo.web.routing import Area, Who
 
 area = Area("session", "")
 _BROWSERS = ("Firefox", "Edg", "OPR", "Chrome", "Safari", "curl")
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 _CALLED = {"Edg": "Edge", "OPR": "Opera", "Mac OS X": "macOS"}
-
-
-@area.get("/", None, include_in_schema=False)
-def front() -> Response:
-    """The address that `daytwo serve` prints leads to one's own page."""
-    return RedirectResponse(HOME, 303)
 
 
 @area.get("/api/docs", None, include_in_schema=False)
@@ -114,14 +108,14 @@ async def change_password(request: Request, who: Who, house: Here) -> Response:
         )
     except DaytwoError as error:
         return _again(request, "account", error, **await run_in_threadpool(_account, request, who, house), done="")
-    return _in(request, house, entry, f"{HOME}?changed=1")
+    return _in(request, house, entry, f"{ACCOUNT}?changed=1")
 
 
 @area.post("/account/sessions/{id}", Role.VIEWER, include_in_schema=False)
 def end_session(id: str, who: Who, house: Here) -> Response:
     """End one of one's own sessions."""
     house.door.do(lambda connection: house.door.leave(connection, who, id))
-    return RedirectResponse(HOME, 303)
+    return RedirectResponse(ACCOUNT, 303)
 
 
 @area.post("/logout", Role.VIEWER, include_in_schema=False)

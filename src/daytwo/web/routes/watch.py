@@ -1,29 +1,34 @@
 """What is watched: checks, their numbers, alerts, uptime and performance."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from daytwo.access.roles import Role
+from daytwo.watch.reports import Every, PerformanceData, ReportData, UptimeData
 from daytwo.watch.views import (
     AlertData,
+    AnswerData,
     ChartData,
     CheckData,
     CheckHistory,
-    PerformanceData,
     SeriesData,
     Status,
-    UptimeData,
 )
 from daytwo.web.envelope import Data
 from daytwo.web.house import Here
-from daytwo.web.routing import Area
+from daytwo.web.routing import Area, Who
 
 area = Area("watch", "/api")
 Name = Annotated[str, Path(max_length=130, description="the check's name")]
 SeriesName = Annotated[str, Path(max_length=200, description="the series' name")]
 Pattern = Annotated[str, Query(max_length=200, description="a name, or a pattern such as `db.*`")]
 Since = Annotated[str, Query(max_length=20, description="how far back, such as `24h` or `30d`")]
+Period = Annotated[Every, Query(description="how long it is")]
+Day = Annotated[
+    date | None, Query(description="any day of it, in the app's zone; the last one that is over when absent")
+]
 Points = Annotated[int, Query(ge=0, le=2000, description="how many points the chart has at most")]
 
 
@@ -37,6 +42,14 @@ def checks(house: Here) -> Data[list[CheckData]]:
 def check(name: Name, house: Here, since: Since = "24h") -> Data[CheckHistory]:
     """A check, and how it stood before."""
     return Data(data=house.views.check(name, since))
+
+
+@area.post("/checks/{name}/run", Role.OPERATOR)
+async def run(name: Name, house: Here, who: Who) -> Data[AnswerData]:
+    """Ask a check now, besides its rhythm, and wait for its answer; it is recorded as any other."""
+    answer = await house.ask(name)
+    await house.act(who, "check.run", name)
+    return Data(data=AnswerData.of(answer))
 
 
 @area.get("/uptime", Role.VIEWER)
@@ -73,3 +86,9 @@ def metrics(house: Here) -> Data[dict[str, float]]:
 def performance(house: Here, since: Since = "24h") -> Data[PerformanceData]:
     """How fast and how reliably everything answered, with a score."""
     return Data(data=house.views.performance(since))
+
+
+@area.get("/monitoring/report", Role.VIEWER)
+def report(house: Here, period: Period = "daily", date: Day = None) -> Data[ReportData]:
+    """How a day, a week or a month was: the slowest, the most failing, what changed, alerts, objectives."""
+    return Data(data=house.views.report(period, date))
