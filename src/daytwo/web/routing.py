@@ -24,7 +24,7 @@ _UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
 _NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
 """What pydantic would take for seconds since 1970."""
 NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
-"""What a route documents that may be asked for what is not there; those with a part in their path do so by themselves."""
+"""What a route answers besides, when what it is about is not there; given to those with a part in their path."""
 
 
 def _only_text(value: object) -> object:
