@@ -36,6 +36,7 @@ from daytwo.serve.actor import ActorPart
 from daytwo.serve.courier import Courier
 from daytwo.serve.daemon import Daemon, only_one
 from daytwo.serve.desk import Desk
+from daytwo.serve.distress import Distress
 from daytwo.serve.escalator import Escalator
 from daytwo.serve.greeter import Greeter
 from daytwo.serve.guard import Guard
@@ -148,6 +149,7 @@ def built(
             parts += _watching(pulse, site, database, writer, owner, clock)
             parts.append(_listening(pulse, site, database, writer, folder, clock))
             parts.append(_guarding(pulse, site, database, writer, clock))
+            parts.append(Distress(pulse, site, lambda: writer.trouble, clock))
         address = link = ""
         if DaemonRole.WEB in roles:
             events = SecurityBook(database, *own, Numbers(database, *own))

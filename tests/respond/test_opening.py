@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from daytwo.respond.acts import Acts
 from daytwo.respond.incidents.model import State
 from daytwo.respond.incidents.orders import Acknowledge, Resolve
 from daytwo.store.tables import alerts, security_findings
-from tests.respond.stage import CONFIG, Stage, staged
+from tests.respond.stage import ANNA, CONFIG, Stage, staged
 
 
 def test_an_alert_opens_one_and_others_of_the_service_join_it(stage: Stage) -> None:
@@ -70,6 +71,33 @@ def test_a_consequence_joins_the_incident_of_its_cause(stage: Stage) -> None:
     stage.tick()
     assert stage.alert_row(follows).incident == 1
     assert len(stage.views.all()) == 1
+
+
+def test_taking_an_alert_takes_its_incident_and_all_that_belongs_to_it(stage: Stage) -> None:
+    first, second = stage.alert(), stage.alert("slow")
+    stage.tick()
+    acts = Acts(lambda: stage.config, stage.audit, stage.clock)
+    stage.write(lambda connection: acts.acknowledge(connection, ANNA, first))
+    [one] = stage.views.all()
+    assert (one.incident.state, one.incident.acknowledged_by) == (State.ACKNOWLEDGED, "anna")
+    assert stage.alert_row(second).acknowledged_by == "anna"
+    before = stage.told()
+    stage.clock.advance(hours=3)
+    stage.tick()
+    assert stage.told() == before
+
+
+def test_an_alert_that_is_taken_opens_an_incident_that_is_taken(stage: Stage) -> None:
+    alert = stage.alert("db", "db")
+    acts = Acts(lambda: stage.config, stage.audit, stage.clock)
+    stage.write(lambda connection: acts.acknowledge(connection, ANNA, alert))
+    stage.clock.advance(minutes=10)
+    stage.tick()
+    [one] = stage.views.all()
+    assert (one.incident.state, one.incident.acknowledged_by) == (State.ACKNOWLEDGED, "anna")
+    stage.clock.advance(hours=3)
+    stage.tick()
+    assert "trigger" not in [event for event, *_ in stage.told()]
 
 
 def test_taking_it_acknowledges_its_alerts_and_those_that_join_later(stage: Stage) -> None:

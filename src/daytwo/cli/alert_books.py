@@ -45,7 +45,7 @@ class HereAlerts:
     def __init__(self, config: "Config", database: "Database", audit: "Audit") -> None:
         self._views = AlertViews(database, lambda: config, utc_now)
         self._database = database
-        self._acts = Acts(config.app, config.environment, audit, utc_now)
+        self._acts = Acts(lambda: config, audit, utc_now)
         self.alerts = self._views.alerts
         self.alert = self._views.alert
         self.silences = self._views.silences

@@ -7,12 +7,16 @@ import typer
 from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, make
 from daytwo.core.errors import ExitCode
 
-status = make("Is everything protected? What ran last, what is due.")
+status = make("Is anything wrong? Is everything protected? What ran last, what is due.")
 
 
 @status.command()
 def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOption = False) -> None:
-    """Is everything protected? What ran last, what is due. Ends with 1 when something is not as it should be."""
+    """Is anything wrong, is everything protected, what is next? Ends with 1 when something is not as it should be.
+
+    That is a backup that is not as its schedule says, an incident that is not resolved, or a critical alert that is
+    not over.
+    """
     from daytwo.cli.books import glanced
     from daytwo.config import glimpse
     from daytwo.protect.status import assess
@@ -21,6 +25,7 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
     now = datetime.now(UTC)
     seen = glanced(loaded)
     stands = assess(loaded.backups, loaded.timezone, seen, now)
+    wrong = bool(seen.incidents) or any(one.level == "critical" for one in seen.alerts)
     if json:
         from daytwo.cli.output import print_json
 
@@ -31,14 +36,16 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
                 "now": now,
                 "backups": [vars(one) for one in stands],
                 "runs": [vars(one) for one in seen.runs[:10]],
+                "incidents": [vars(one) for one in seen.incidents],
+                "alerts": [vars(one) for one in seen.alerts],
             }
         )
-    elif not quiet or any(not one.health.well for one in stands):
+    elif not quiet or wrong or any(not one.health.well for one in stands):
         from daytwo.cli.output import use_zone
         from daytwo.cli.status_text import tell
         from daytwo.core.schedule import zone_of
 
         use_zone(zone_of(loaded.timezone))
         tell(loaded.app, loaded.environment, stands, seen, now)
-    good = stands and all(one.health.well for one in stands)
+    good = stands and not wrong and all(one.health.well for one in stands)
     raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)

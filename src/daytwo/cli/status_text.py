@@ -9,6 +9,7 @@ from daytwo.core.units import Duration
 from daytwo.ledger.glance import Glance
 from daytwo.protect.status import BackupStatus, Health
 
+_MOST = 5
 _COLOURS = {Health.OK: "32", Health.RUNNING: "34", Health.PAUSED: "33", Health.PARTIAL: "33", Health.NEVER: "33"}
 
 
@@ -16,6 +17,7 @@ def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glanc
     """Print how everything stands."""
     out = sys.stdout.write
     out(f"{_bold(f'{app} ({environment})')}\n")
+    _wrong(seen, now)
     if not stands:
         out("  no backups are configured; add one under `backups:`\n")
     for one in stands:
@@ -32,6 +34,30 @@ def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glanc
     for run in seen.runs[:5]:
         took = f"{(run.ended - run.begun).total_seconds():.0f} s" if run.ended else ""
         out(f"    {local(run.begun):%Y-%m-%d %H:%M}  {run.kind} {run.subject}  {run.outcome}  {took}\n")
+
+
+def _wrong(seen: Glance, now: datetime) -> None:
+    """What somebody has to look at before anything else; nothing when there is none of it."""
+    out = sys.stdout.write
+    if seen.incidents:
+        out(f"\n  {_bold('incidents')}\n")
+    for incident in seen.incidents[:_MOST]:
+        taken = f"taken by {incident.acknowledged_by}" if incident.acknowledged_by else "nobody has taken it"
+        since = _length((now - incident.opened).total_seconds())
+        out(f"    {incident.id}  {incident.severity}  {incident.title}  for {since}, {taken}\n")
+        if not incident.acknowledged_by:
+            out(f"       daytwo incidents ack {incident.id}\n")
+    if seen.alerts:
+        out(f"\n  {_bold('alerts')}\n")
+    for alert in seen.alerts[:_MOST]:
+        taken = f", taken by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+        since = _length((now - alert.begin).total_seconds())
+        out(f"    {alert.id}  {alert.level}  {alert.subject}: {alert.why}  for {since}{taken}\n")
+    for name, found in (("incidents", seen.incidents), ("alerts", seen.alerts)):
+        if len(found) > _MOST:
+            out(f"    and more: daytwo {name}\n")
+    if seen.incidents or seen.alerts:
+        out("\n")
 
 
 def _ago(then: datetime, now: datetime) -> str:

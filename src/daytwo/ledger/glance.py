@@ -39,13 +39,40 @@ class SeenSnapshot:
 
 
 @dataclass(frozen=True)
+class SeenAlert:
+    """An alert that is not over."""
+
+    id: int
+    level: str
+    subject: str
+    why: str
+    begin: datetime
+    acknowledged_by: str
+
+
+@dataclass(frozen=True)
+class SeenIncident:
+    """An incident that is not resolved."""
+
+    id: int
+    severity: str
+    title: str
+    opened: datetime
+    acknowledged_by: str
+
+
+@dataclass(frozen=True)
 class Glance:
-    """What the state knows of an app: its newest runs and its snapshots, newest first."""
+    """What the state knows of an app: its newest runs and its snapshots, newest first, and what is wrong now."""
 
     runs: tuple[SeenRun, ...] = ()
     snapshots: tuple[SeenSnapshot, ...] = ()
     paused: Mapping[str, str] = field(default_factory=dict)
     """By name of a schedule that is paused, by whom."""
+    alerts: tuple[SeenAlert, ...] = ()
+    """Those that are not over and not put down to another one; 50 at most."""
+    incidents: tuple[SeenIncident, ...] = ()
+    """Those that are not resolved; 50 at most."""
 
 
 _RUNS = (
@@ -58,6 +85,18 @@ _SNAPSHOTS = (
 )
 
 _PAUSED = "select name, paused_by from schedules where app = {0} and environment = {0} and paused is not null"
+_ALERTS = (
+    'select id, level, subject, why, "begin", acknowledged_by from alerts'
+    " where app = {0} and environment = {0} and \"end\" is null and because_of = '' order by id desc limit 50"
+)
+_INCIDENTS = (
+    "select id, severity, title, opened, acknowledged_by from incidents"
+    " where app = {0} and environment = {0} and state <> 'resolved' order by id desc limit 50"
+)
+_FIRST = (_RUNS, _SNAPSHOTS)
+_LATER = {"schedules": _PAUSED, "alerts": _ALERTS, "incidents": _INCIDENTS}
+"""By table, what a state has only once a daemon of that version has opened it."""
+_Rows = Sequence[Any]
 
 
 def glance(url: StateUrl, app: str, environment: str) -> Glance:
@@ -69,7 +108,9 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
     if url.is_sqlite and not url.file.exists():
         return Glance()
     try:
-        runs, snapshots, paused = (_from_sqlite if url.is_sqlite else _from_postgres)(url, (app, environment))
+        runs, snapshots, paused, alerts, incidents = (_from_sqlite if url.is_sqlite else _from_postgres)(
+            url, (app, environment)
+        )
     except sqlite3.Error as error:
         if "no such table" in str(error):
             return Glance()
@@ -80,6 +121,8 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
         tuple(_run(*row) for row in runs),
         tuple(_snapshot(*row) for row in snapshots),
         dict(paused),
+        tuple(SeenAlert(*row[:4], datetime.fromisoformat(row[4]), row[5]) for row in alerts),
+        tuple(SeenIncident(*row[:3], datetime.fromisoformat(row[3]), row[4]) for row in incidents),
     )
 
 
@@ -96,27 +139,27 @@ def _snapshot(  # the order of _SNAPSHOTS
     return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety))
 
 
-def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> list[_Rows]:
     with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
-        runs, snapshots = (connection.execute(query.format("?"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
-        paused: Sequence[Any] = ()
-        with contextlib.suppress(sqlite3.OperationalError):  # a state from before there was a daemon
-            paused = connection.execute(_PAUSED.format("?"), key).fetchall()
-        return runs, snapshots, paused
+        found: list[_Rows] = [connection.execute(query.format("?"), key).fetchall() for query in _FIRST]
+        there = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+        for table, query in _LATER.items():
+            found.append(connection.execute(query.format("?"), key).fetchall() if table in there else ())
+        return found
 
 
-def _from_postgres(url: StateUrl, key: tuple[str, str]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+def _from_postgres(url: StateUrl, key: tuple[str, str]) -> list[_Rows]:
     import psycopg
 
     try:
         with psycopg.connect(url.text, connect_timeout=5) as connection:
-            runs, snapshots = (connection.execute(query.format("%s"), key).fetchall() for query in (_RUNS, _SNAPSHOTS))
-            paused: Sequence[Any] = ()
-            if connection.execute("select to_regclass('schedules') is not null").fetchone() == (True,):
-                paused = connection.execute(_PAUSED.format("%s"), key).fetchall()
-        return runs, snapshots, paused
+            found: list[_Rows] = [connection.execute(query.format("%s"), key).fetchall() for query in _FIRST]
+            for table, query in _LATER.items():
+                there = connection.execute("select to_regclass(%s) is not null", (table,)).fetchone() == (True,)
+                found.append(connection.execute(query.format("%s"), key).fetchall() if there else ())
+        return found
     except psycopg.errors.UndefinedTable:
-        return (), (), ()
+        return [()] * 5
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[0]
         raise RefusedError(f"the state cannot be read: {said}", hint="Check the database of `state`") from None

@@ -6,15 +6,22 @@ next round, whoever wrote them.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from daytwo.access.roles import Principal
+from daytwo.config import Config
+from daytwo.config.problems import nearest
+from daytwo.config.watching import SOURCES
+from daytwo.core.channel import Level
 from daytwo.core.errors import ConflictError, UsageError
 from daytwo.core.units import Duration
 from daytwo.ledger.audit import Audit
 from daytwo.respond.alerts import Alert, AlertBook
+from daytwo.respond.incidents import orders
+from daytwo.respond.incidents.wiring import desk_of
 from daytwo.respond.outbox import Notification, Outbox
 from daytwo.respond.silences import Matchers, Silence, Silences
 from daytwo.respond.windows import ByHand, Maintenances
@@ -40,10 +47,12 @@ class NewSilence(Given):
         default=(), max_length=50, description="of these checks or series; of all when absent"
     )
     services: tuple[str, ...] = Field(default=(), max_length=50, description="of these services; of all when absent")
-    levels: tuple[str, ...] = Field(default=(), max_length=2, description="only `critical`, or `warning`")
+    levels: tuple[Level, ...] = Field(default=(), max_length=3, description="only of these levels; of all when absent")
     length: str = Field(max_length=20, description="for how long: `2h`")
     why: str = Field(default="", max_length=1000, description="the reason")
-    everything: bool = Field(default=False, description="that it may fit every alert; then for 24 hours at most")
+    everything: bool = Field(
+        default=False, description="that it may fit every alert, or every critical one; then for 24 hours at most"
+    )
 
 
 class NewWindow(Given):
@@ -58,15 +67,16 @@ class Acts:
     """What can be done in one app and environment.
 
     Args:
-        app: the app's name.
-        environment: the environment's name.
+        config: gives the configuration as it is now.
         audit: the record of who did what.
         clock: the time now.
     """
 
-    def __init__(self, app: str, environment: str, audit: Audit, clock: Callable[[], datetime]) -> None:
-        own = (app, environment)
+    def __init__(self, config: Callable[[], Config], audit: Audit, clock: Callable[[], datetime]) -> None:
+        own = (config().app, config().environment)
+        self._config = config
         self._audit = audit
+        self._incidents = desk_of(config, audit)
         self._clock = clock
         self._book = AlertBook(*own)
         self._silences = Silences(*own)
@@ -74,7 +84,7 @@ class Acts:
         self._outbox = Outbox(*own)
 
     def acknowledge(self, connection: sa.Connection, who: Principal, number: int, note: str = "") -> Alert:
-        """Take care of an alert: it is not told again.
+        """Take care of an alert, and of the incident that it belongs to: nobody is told of either again.
 
         Raises:
             NotFoundError: there is none.
@@ -87,6 +97,8 @@ class Acts:
             raise ConflictError(f"{one.acknowledged_by} takes care of alert {number} already")
         self._book.change(connection, number, acknowledged=self._clock(), acknowledged_by=who.name, note=note)
         self._record(connection, who, "alert.acknowledge", str(number), note=note)
+        if one.incident is not None and not self._incidents.book.get(connection, one.incident).over:
+            self._incidents.act(connection, one.incident, orders.Acknowledge(), who, self._clock())
         return self._book.get(connection, number)
 
     def silence(self, connection: sa.Connection, who: Principal, given: NewSilence) -> Silence:
@@ -118,8 +130,12 @@ class Acts:
         """Begin maintenance.
 
         Raises:
-            UsageError: it makes no sense.
+            UsageError: it makes no sense, or is of nothing that there is.
         """
+        known = [*self._config().services, *SOURCES]
+        for one in given.services:
+            if not any(fnmatchcase(name, one) for name in known):
+                raise UsageError(f"there is no service {one}", hint=nearest(one, known))
         made = self._maintenances.begin(
             connection, given.services, _length(given.length), self._clock(), by=who.name, why=given.why
         )

@@ -16,7 +16,7 @@ from daytwo.respond.actions.acting import Actor
 from daytwo.respond.actions.blocks import BlockDesk, blocker_of, carry_out
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class ActorPart(Part):
             try:
                 self.beat(await self.tick())
             except sa.exc.SQLAlchemyError as error:
-                self.beat(f"actions wait: {type(error).__name__}")
+                self.beat(f"actions wait: {said_by(error)}")
             await self.sleep(_ROUND)
 
     async def tick(self) -> str:
@@ -73,9 +73,11 @@ class ActorPart(Part):
         """
         now = self._clock()
         if await self._write(lambda connection: self._actor.claim(connection, now)):
+            await asyncio.to_thread(self._blocks.look)
             for number in await self._write(self._actor.waiting):
                 await self._perform(number, now)
         await self._write(lambda connection: self._blocks.end(connection, now))
+        await self._write(lambda connection: self._blocks.spare(connection, now))
         if self._pruned is None or not timedelta() <= now - self._pruned < _PRUNE:
             self._pruned = now
             await self._write(lambda connection: self._actor.prune(connection, now - _HISTORY))
@@ -120,7 +122,7 @@ class ActorPart(Part):
         except DaytwoError:
             return
         gone = [one.id for one in standing if one.applied is not None and one.network not in there]
-        if gone and (there or blocker.kind == "nftables"):
+        if gone and blocker.tells:
             await self._write(lambda connection: self._blocks.forget(connection, gone))
 
     async def _write(self, work: Callable[[sa.Connection], T]) -> T:

@@ -17,7 +17,7 @@ from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
 from daytwo.store.database import Database
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -96,14 +96,18 @@ class Sender:
         return thread
 
     def _run(self, turn: int) -> None:
+        said = ""
         while self._goes_on(turn):
             self._woken.wait()
             self._woken.clear()
             try:
                 while self._goes_on(turn) and self.once():
                     pass
+                said = ""
             except (sa.exc.SQLAlchemyError, RuntimeError) as error:
-                _log.warning("messages of channel %s wait: %s", self.channel, type(error).__name__)
+                if said != said_by(error):
+                    said = said_by(error)
+                    _log.warning("messages of channel %s wait: %s", self.channel, said)
             except Exception:
                 _log.exception("the sender of channel %s failed", self.channel)
 
@@ -198,7 +202,7 @@ class Courier(Part):
                     await self.tick()
                 except sa.exc.SQLAlchemyError as error:
                     self._upkeep.forget()
-                    self.beat(f"messages wait for the state: {type(error).__name__}")
+                    self.beat(f"messages wait for the state: {said_by(error)}")
                 await self.sleep(_ROUND)
         finally:
             senders, self._senders = self._senders, {}

@@ -17,13 +17,14 @@ from daytwo.respond.incidents.opening import Opener
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.store.database import Database
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _ROUND = 2.0
 _SET_RIGHT = timedelta(minutes=5)
 _REMIND = timedelta(minutes=15)
+_WATCH = timedelta(minutes=1)
 
 
 class Escalator(Part):
@@ -58,15 +59,22 @@ class Escalator(Part):
         self._clock = clock
         self._checked: datetime | None = None
         self._reminded: datetime | None = None
+        self._watched: datetime | None = None
+        self._overdue: dict[int, str] = {}
+
+    @property
+    def overdue(self) -> tuple[str, ...]:
+        """The levels that could not be carried out and are tried again, in sentences."""
+        return tuple(self._overdue.values())
 
     async def work(self) -> None:
         """Look, carry out, sleep."""
         while not self.stopping.is_set():
             try:
                 await self.tick()
-                self.beat()
+                self.beat("; ".join(self.overdue[:5]))
             except sa.exc.SQLAlchemyError as error:
-                self.beat(f"incidents wait: {type(error).__name__}")
+                self.beat(f"incidents wait: {said_by(error)}")
             await self.sleep(_ROUND)
 
     async def tick(self) -> list[str]:
@@ -82,8 +90,13 @@ class Escalator(Part):
             self._checked = now
         opened = await self._write(lambda connection: self._opener.look(connection, now))
         said += [f"{one.about} is open: {one.severity}, {one.title}" for one in opened]
-        for level in await asyncio.to_thread(self._due, now):
+        due = await asyncio.to_thread(self._due, now)
+        self._overdue = {id: why for id, why in self._overdue.items() if id in {one.id for one in due}}
+        for level in due:
             said += await self._carry_out(level, now)
+        if _passed(self._watched, now, _WATCH):
+            said += await self._write(lambda connection: self._desk.gaps.look(connection, now))
+            self._watched = now
         if _passed(self._reminded, now, _REMIND):
             said += await self._write(lambda connection: self._desk.actions.remind(connection, now))
             self._reminded = now
@@ -97,9 +110,15 @@ class Escalator(Part):
             done = await self._write(lambda connection: self._desk.escalation.carry_out(connection, level.id, now))
         except sa.exc.OperationalError:
             raise
-        except Exception:
-            _log.exception("level %d of an incident was not carried out, and is tried again", level.level)
+        except Exception as error:
+            _log.exception(
+                "level %d of incident %d was not carried out, and is tried again", level.level, level.incident
+            )
+            self._overdue[level.id] = (
+                f"level {level.level} of incident {level.incident} is overdue: {type(error).__name__}"
+            )
             return []
+        self._overdue.pop(level.id, None)
         return [done] if done else []
 
     def _due(self, now: datetime) -> list[Level]:

@@ -12,7 +12,7 @@ from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
 from daytwo.store.database import Database
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 from daytwo.watch.security.book import Book
 from daytwo.watch.security.sentry import Found, Sentry
 
@@ -64,7 +64,7 @@ class Guard(Part):
                 await self.tick()
                 self.beat()
             except sa.exc.SQLAlchemyError as error:
-                self.beat(f"security events wait to be judged: {type(error).__name__}")
+                self.beat(f"security events wait to be judged: {said_by(error)}")
             await self.sleep(_ROUND)
 
     async def tick(self) -> list[Found]:

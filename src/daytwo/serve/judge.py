@@ -13,7 +13,7 @@ from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
 from daytwo.store.database import Database
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 from daytwo.watch.numbers import Numbers
 from daytwo.watch.observations import Observations
 from daytwo.watch.rules import Book, Evaluator, Look, Transition
@@ -82,7 +82,7 @@ class Judge(Part):
                 self.beat()
             except sa.exc.SQLAlchemyError as error:  # the state's trouble says nothing of anybody's service
                 self._evaluator.forget_memory()
-                self.beat(f"rules wait to be judged: {type(error).__name__}")
+                self.beat(f"rules wait to be judged: {said_by(error)}")
             await self.sleep(_ROUND)
         now = self._clock()
         await self._write(lambda connection: self._evaluator.rest(connection, now))

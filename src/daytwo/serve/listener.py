@@ -14,7 +14,7 @@ from daytwo.config import Config
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 from daytwo.watch.logs.counting import counted
 from daytwo.watch.logs.follower import Batch, Follower
 from daytwo.watch.logs.following import follower_of
@@ -163,7 +163,7 @@ class Listener(Part):
         try:
             await self._submit(lambda connection: self._take(connection, held, news))
         except sa.exc.SQLAlchemyError as error:
-            return f"what was read waits to be written: {type(error).__name__}"
+            return f"what was read waits to be written: {said_by(error)}"
         self._held = None
         self._told |= news
         return ""

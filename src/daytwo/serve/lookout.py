@@ -14,7 +14,7 @@ from daytwo.respond.intake import Taker, nobody
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 from daytwo.watch.asking import Asker
 from daytwo.watch.connectivity import Connectivity
 from daytwo.watch.numbers import Numbers, Point
@@ -167,7 +167,7 @@ class Lookout(Part):
             self._observations.forget_memory()
             self._evaluator.forget_memory()
             del self._answers[: max(0, len(self._answers) - _MOST_KEPT)]
-            return f"observations wait to be written: {type(error).__name__}"
+            return f"observations wait to be written: {said_by(error)}"
         del self._answers[: len(answers)]
         self._tell(transitions)
         return ""

@@ -21,7 +21,7 @@ from daytwo.respond.status_page.subscribers import Subscribers
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.store.database import Database
-from daytwo.store.writer import Writer
+from daytwo.store.writer import Writer, said_by
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Publisher(Part):
                 await self.tick()
                 self.beat()
             except sa.exc.SQLAlchemyError as error:
-                self.beat(f"the status page waits: {type(error).__name__}")
+                self.beat(f"the status page waits: {said_by(error)}")
             except DaytwoError as error:
                 self.beat(str(error))
             await self.sleep(_ROUND)
@@ -88,7 +88,7 @@ class Publisher(Part):
         if page is None:
             return
         now = self._clock()
-        await self._write(lambda connection: self._desk.adopt(connection, now))
+        await self._write(lambda connection: self._desk.adopt(connection, now) + self._desk.follow(connection, now))
         waiting = await asyncio.to_thread(self._waiting)
         if waiting:
             await self._tell(waiting, now)

@@ -7,6 +7,7 @@ acknowledged write is on the disk.
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,8 +19,30 @@ import sqlalchemy as sa
 from daytwo.store.database import Database
 
 T = TypeVar("T")
+_FORGET = 30.0
 _MOST = 200
 """Pieces of work in one transaction: more would only make the first of them wait longer."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The state refuses writes.
+
+    Args:
+        since: when that began, in seconds on the clock that nobody sets.
+        last: when it last did.
+        said: what the database says.
+    """
+
+    since: float
+    last: float
+    said: str
+
+
+def said_by(error: BaseException) -> str:
+    """What the database says of an error, in one line; of another error, its sort."""
+    lines = str(error.orig).strip().splitlines() if isinstance(error, sa.exc.DBAPIError) else []
+    return lines[0] if lines else type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class Writer:
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._closed = False
+        self._trouble: Trouble | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,6 +79,15 @@ class Writer:
             job = self._waiting.get()
             if job is not None:
                 job.future.set_exception(RuntimeError("the writer has been closed"))
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What keeps the state from being written; None when it has been for half a minute.
+
+        A single commit that succeeds proves nothing: one that changed nothing succeeds on a full disk, too.
+        """
+        found = self._trouble
+        return found if found and time.monotonic() - found.last < _FORGET else None
 
     def submit(self, work: Callable[[sa.Connection], T]) -> "Future[T]":
         """Have something written.
@@ -117,6 +150,9 @@ class Writer:
                     else:
                         done.append((job, result))
         except BaseException as error:
+            if isinstance(error, sa.exc.DBAPIError):
+                now, before = time.monotonic(), self.trouble
+                self._trouble = Trouble(before.since if before else now, now, said_by(error))
             for job in jobs:
                 if not job.future.done():
                     job.future.set_exception(error)

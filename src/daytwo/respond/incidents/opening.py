@@ -5,7 +5,7 @@ not open one at first (`after` was not over, it was silenced, the daemon was dow
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -40,6 +40,7 @@ class Seen:
         why: what is wrong.
         because_of: what it is put down to; empty when it stands for itself.
         held: why nobody is to hear of it now: a silence, a maintenance window; else empty.
+        taken_by: who takes care of it already; empty when nobody does.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Seen:
     why: str
     because_of: str
     held: str
+    taken_by: str
 
     @property
     def group(self) -> str:
@@ -102,6 +104,9 @@ class Opener:
             return self._join(connection, incident, alert, opens.severity, now)
         incident = self._desk.begin(connection, _beginning(alert, opens.severity), SYSTEM, now)
         self._belongs(connection, alert, incident)
+        if alert.taken_by:  # whoever takes care of the alert is not paged for its incident
+            who = replace(SYSTEM, name=alert.taken_by)
+            return self._desk.act(connection, incident.number, orders.Acknowledge(), who, now)
         return incident
 
     def _cause(self, connection: sa.Connection, alert: Seen) -> Incident | None:
@@ -211,4 +216,15 @@ def _beginning(alert: Seen, severity: str) -> Beginning:
 
 
 def _seen(row: sa.Row[Any]) -> Seen:
-    return Seen(row.id, row.rule, row.subject, row.service, row.level, row.begin, row.why, row.because_of, row.held)
+    return Seen(
+        row.id,
+        row.rule,
+        row.subject,
+        row.service,
+        row.level,
+        row.begin,
+        row.why,
+        row.because_of,
+        row.held,
+        row.acknowledged_by,
+    )

@@ -123,8 +123,7 @@ def _views(house: House) -> AlertViews:
 
 async def _do(house: House, work: Callable[[Acts, sa.Connection], T]) -> T:
     """Have something done in a transaction of its own, and have the daemon look at once."""
-    config = house.current()
-    acts = Acts(config.app, config.environment, house.audit, house.clock)
+    acts = Acts(house.current, house.audit, house.clock)
     done = await asyncio.wrap_future(house.writer.submit(lambda connection: work(acts, connection)))
     house.wake()
     return done

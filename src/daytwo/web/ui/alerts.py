@@ -14,7 +14,9 @@ from daytwo.access.roles import Role
 from daytwo.core.errors import NotFoundError
 from daytwo.respond.acts import Acts, NewSilence
 from daytwo.respond.alerts import Alert, AlertBook
+from daytwo.respond.outbox import State
 from daytwo.respond.silences import Silence, Silences
+from daytwo.respond.views import AlertViews, NotificationData
 from daytwo.store.tables import alerts as table
 from daytwo.watch.views import AlertData
 from daytwo.web.house import Here, House
@@ -66,9 +68,23 @@ def _alerts(house: House) -> dict[str, Any]:
     )
     return {
         "open": firing, "others": others, "past": past, "silences": silences, "lengths": LENGTHS,
-        "acknowledging": True,
+        "acknowledging": True, "dead": _dead(house),
         "rules": len(house.current().rules), "now": now,
     }  # fmt: skip
+
+
+def _dead(house: House) -> list[NotificationData]:
+    """Messages that no channel took, of the same time."""
+    begin = house.clock() - _PAST
+    views = AlertViews(house.database, house.current, house.clock)
+    return [one for one in views.notifications(State.DEAD) if one.created >= begin]
+
+
+@area.post("/messages/{number}/retry", Role.OPERATOR, include_in_schema=False)
+async def retry(number: int, house: Here, who: Who) -> Response:
+    """Try a message again that reached nobody."""
+    await _do(house, lambda acts, connection: acts.retry(connection, who, _told(number)))
+    return to("/alerts")
 
 
 @area.get("/alerts/{number}", Role.VIEWER, include_in_schema=False)
@@ -122,8 +138,7 @@ async def unsilence(number: int, house: Here, who: Who) -> Response:
 
 async def _do(house: House, work: Callable[[Acts, sa.Connection], object]) -> None:
     """Have something done in a transaction of its own, and have the daemon look at once."""
-    config = house.current()
-    acts = Acts(config.app, config.environment, house.audit, house.clock)
+    acts = Acts(house.current, house.audit, house.clock)
     await asyncio.wrap_future(house.writer.submit(lambda connection: work(acts, connection)))
     house.wake()
 
