@@ -1,0 +1,86 @@
+"""A glance at the state: what `daytwo status` says, without SQLAlchemy and without a daemon."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from daytwo.cli.main import run
+from daytwo.ledger.glance import Glance, glance
+from daytwo.store.database import open_database
+from daytwo.store.tables import alerts, incidents
+from daytwo.store.url import StateUrl
+
+OWN = {"app": "shop", "environment": "production"}
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+CONFIG = "app: shop\ntimezone: UTC\nservices: {data: {kind: files, path: data}}\nstate: state.db\n"
+
+
+@pytest.fixture
+def connection(state: StateUrl) -> Iterator[sa.Connection]:
+    with contextlib.closing(open_database(state)) as database, database.begin() as connection:
+        yield connection
+
+
+def alert(connection: sa.Connection, **given: Any) -> int:
+    row = {
+        "fingerprint": "f", "rule": "web", "subject": "web", "service": "web", "level": "critical", "begin": BEGAN,
+        "why": "no answer",
+    }  # fmt: skip
+    made = alerts.insert().values(**OWN, **row | given).returning(alerts.c.id)
+    return int(connection.execute(made).scalar_one())
+
+
+def incident(connection: sa.Connection, **given: Any) -> int:
+    row = {
+        "title": "The shop is down", "severity": "P1", "state": "open", "began": BEGAN, "opened": BEGAN,
+        "opened_by": "daytwo", "round_began": BEGAN,
+    }  # fmt: skip
+    made = incidents.insert().values(**OWN, **row | given).returning(incidents.c.id)
+    return int(connection.execute(made).scalar_one())
+
+
+def test_what_is_wrong_and_not_what_was(state: StateUrl, connection: sa.Connection) -> None:
+    stands = alert(connection, acknowledged_by="anna", acknowledged=BEGAN)
+    alert(connection, end=BEGAN)
+    alert(connection, because_of="network")
+    open_one = incident(connection)
+    incident(connection, state="resolved")
+    connection.commit()
+    seen = glance(state, "shop", "production")
+    assert [(one.id, one.begin, one.acknowledged_by) for one in seen.alerts] == [(stands, BEGAN, "anna")]
+    assert [(one.id, one.severity, one.opened) for one in seen.incidents] == [(open_one, "P1", BEGAN)]
+    assert glance(state, "shop", "staging") == Glance()
+
+
+def test_a_state_from_before_there_were_alerts(state: StateUrl, connection: sa.Connection) -> None:
+    for table in ("tellings", "alert_steps", "alerts", "schedules"):
+        connection.execute(sa.text(f"drop table {table}"))
+    open_one = incident(connection)
+    connection.commit()
+    seen = glance(state, "shop", "production")
+    assert seen.alerts == () and [one.id for one in seen.incidents] == [open_one]
+
+
+def test_status_begins_with_it_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "daytwo.yaml").write_text(CONFIG)
+    monkeypatch.setenv("DAYTWO_CONFIG", str(tmp_path / "daytwo.yaml"))
+    with contextlib.closing(open_database(StateUrl.parse("state.db", tmp_path))) as database:
+        with database.begin() as connection:
+            for _ in range(7):
+                alert(connection)
+            incident(connection)
+            incident(connection, acknowledged_by="anna", severity="P2", state="acknowledged")
+    assert run(["status"]) == 1
+    out = capsys.readouterr().out
+    assert "1  P1  The shop is down  for 5m" in out
+    assert "nobody has taken it\n       daytwo incidents ack 1\n" in out
+    assert "taken by anna" in out and "incidents ack 2" not in out
+    assert out.count("critical  web: no answer  for 5m") == 5 and "and more: daytwo alerts" in out
+    assert out.index("incidents") < out.index("alerts") < out.index("no backups are configured")
