@@ -14,8 +14,10 @@ from daytwo.ledger.runs import Outcome
 if TYPE_CHECKING:
     from daytwo.protect.restore import RestorePlan
 
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=100)]
+_Parts = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=100)]
+"""What is inside a service: names of files may hold anything."""
 
 
 class _Model(BaseModel):
@@ -44,7 +46,7 @@ class RestoreOrder(_Model):
     repository: _Name | None = Field(default=None, description="where to read it; any when absent")
     before: AwareDatetime | None = Field(default=None, description="the newest snapshot before this time")
     services: _Names = Field(default=(), description="only these services")
-    only: _Names = Field(default=(), description="only these tables or paths of one service")
+    only: _Parts = Field(default=(), description="only these tables or paths of one service")
     into: dict[_Name, dict[_Name, str]] = Field(
         default={}, max_length=100, description="by service, settings that differ: another place"
     )

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from daytwo.access import passwords
 from daytwo.store.url import StateUrl
-from tests.access.people import Clock, Stage, sqlite_url, staged
+from tests.access.people import Clock, Stage, cheap_hashes, sqlite_url, staged
 
 
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes that cost next to nothing: what they cost in truth is not what these tests are about."""
-    monkeypatch.setattr(passwords, "MEMORY", 64)
-    monkeypatch.setattr(passwords, "PASSES", 1)
+    cheap_hashes(monkeypatch)
 
 
 @pytest.fixture

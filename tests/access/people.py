@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
+from daytwo.access import passwords
 from daytwo.access.door import Door
 from daytwo.access.entry import Caller, Entry
 from daytwo.access.roles import Principal, Role, Via
@@ -25,6 +27,8 @@ from daytwo.watch.security.own import refused_logins
 
 BOSS = Principal("root@box", Via.CLI, Role.ADMIN)
 GOOD = "correct horse battery"
+NOBODYS = "$argon2id$v=19$m=64,t=1,p=1$RPKZhOWGSG/Vny/uD1Iz3A$AICs44HF0GatYQ5rOT8AmRwZiRT+DETqJit093V45JY"
+"""As `passwords.NOBODYS`, of the costs that tests have."""
 HOME = Caller("192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 
 
@@ -75,6 +79,13 @@ class Stage:
         assert self.url.is_sqlite
         with contextlib.closing(sqlite3.connect(self.url.file)) as connection:
             return "\n".join(connection.iterdump())
+
+
+def cheap_hashes(patch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost next to nothing: what they cost in truth is not what most tests are about."""
+    patch.setattr(passwords, "MEMORY", 64)
+    patch.setattr(passwords, "PASSES", 1)
+    patch.setattr(passwords, "NOBODYS", NOBODYS)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from daytwo.access.entry import Caller
 from daytwo.access.roles import Role
 from daytwo.access.throttle import ACCOUNT, SOURCE, Pace
 from daytwo.core.errors import AuthenticationError, ThrottledError
-from daytwo.store.tables import security_events
+from daytwo.store.tables import attempts, security_events
 from tests.access.people import BOSS, GOOD, HOME, Stage, staged
 
 
@@ -25,6 +25,11 @@ def throttled(stage: Stage, name: str = "alice", caller: Caller = HOME, password
     with pytest.raises(ThrottledError) as caught:
         stage.login(name, password, caller)
     return caught.value.retry_after
+
+
+def rows(stage: Stage) -> int:
+    query = sa.select(sa.func.count()).select_from(attempts)
+    return int(stage.door.read(lambda connection: connection.execute(query).scalar_one()))
 
 
 def strangers(count: int) -> list[Caller]:
@@ -127,6 +132,15 @@ def test_an_address_is_slowed_down_whatever_account_it_guesses(stage: Stage) -> 
         fail(stage, f"user{number}")
     stage.user("alice")
     assert throttled(stage) == 1
+
+
+def test_made_up_names_do_not_fill_the_state(stage: Stage) -> None:
+    for number in range(SOURCE.free + 1):
+        fail(stage, f"user{number}")
+    before = rows(stage)
+    for number in range(20):
+        throttled(stage, f"other{number}")
+    assert rows(stage) == before
 
 
 def test_one_ipv6_customer_is_one_address(small: Stage) -> None:

@@ -100,6 +100,9 @@ class Throttle:
                 held.append((until, row.refused))
                 self._set(connection, key, refused=row.refused + 1, until=until)
         if held:
+            # Who is refused leaves nothing behind: made-up names must not fill the state.
+            unused = attempts.delete().where(attempts.c.key.in_(keys), attempts.c.failures == 0)
+            connection.execute(unused)
             wait = max((until - now).total_seconds() for until, _ in held)
             return Refusal(max(1, math.ceil(wait)), all(refused == 0 for _, refused in held))
         for key, row in rows.items():

@@ -6,6 +6,7 @@ elsewhere (a program's error output, a log line).
 """
 
 import base64
+import json
 import os
 import subprocess
 import threading
@@ -50,10 +51,15 @@ class Secret:
 
 
 def remember(value: str) -> None:
-    """Have `redact` blank this value, and its URL-quoted and base64 forms, from now on."""
+    """Have `redact` blank this value from now on, also quoted for URLs, JSON and Python, and in base64."""
     if len(value) < 4:
         return
-    forms = {value, urllib.parse.quote(value, safe=""), base64.b64encode(value.encode()).decode()}
+    raw = value.encode("utf-8", "surrogatepass")
+    forms = {
+        value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1],
+        urllib.parse.quote(raw), urllib.parse.quote(raw, safe=""), urllib.parse.quote_plus(raw),
+        base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(),
+    }  # fmt: skip
     with _lock:
         _known.update(forms)
 
@@ -149,6 +155,8 @@ def _from_file(path: Path, where: str) -> str:
         raise SecretError(
             f"cannot read {path}: {error.strerror}", where=where, hint="Check the path and its owner"
         ) from None
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is no text in UTF-8", where=where, hint="Check the path") from None
 
 
 def _from_command(argv: tuple[str, ...], where: str) -> str:
@@ -156,6 +164,10 @@ def _from_command(argv: tuple[str, ...], where: str) -> str:
         done = subprocess.run(argv, capture_output=True, timeout=60, check=True, text=True)
     except FileNotFoundError:
         raise SecretError(f"the program {argv[0]} is not installed", where=where) from None
+    except OSError as error:
+        raise SecretError(f"{argv[0]} cannot be run: {error.strerror}", where=where) from None
+    except UnicodeDecodeError:
+        raise SecretError(f"{argv[0]} gave no text in UTF-8", where=where) from None
     except subprocess.TimeoutExpired:
         raise SecretError(f"{argv[0]} gave no secret within 60 s", where=where) from None
     except subprocess.CalledProcessError as error:

@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What OWASP lists as the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What OWASP lists, with its full-width forms, as the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 def csv_line(values: Sequence[object]) -> str:

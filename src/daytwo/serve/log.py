@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from daytwo.core.secrets import redact
+from daytwo.core.terminal import in_json, one_line
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        text = f"{at} {record.levelname:<7} {_area(record)}: {record.getMessage()}"
+        text = f"{at} {record.levelname:<7} {_area(record)}: {one_line(record.getMessage())}"
         return redact(text if not record.exc_info else f"{text}\n{_trace(record)}")
 
 
@@ -27,7 +28,7 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = redact(_trace(record))
-        return json.dumps(line, ensure_ascii=False)
+        return in_json(json.dumps(line, ensure_ascii=False))
 
 
 def _area(record: logging.LogRecord) -> str:
@@ -46,3 +47,4 @@ def configure(form: Literal["text", "json"]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("daytwo").setLevel(logging.INFO)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else anybody fills the log, a line a bad request

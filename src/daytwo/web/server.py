@@ -7,36 +7,22 @@ import logging
 import os
 import socket
 import ssl
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from daytwo.config.serving import Serve
 from daytwo.core.errors import ConfigError, RefusedError
 from daytwo.serve.client import SOCKET
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
+from daytwo.web.protocol import Protocol
 
 _BACKLOG = 512
 _ROUND = 10.0
 _log = logging.getLogger(__name__)
-
-
-class PeerProtocol(HttpToolsProtocol):
-    """HTTP that knows which process is at the other end of a Unix socket (SO_PEERCRED, unix(7))."""
-
-    def connection_made(self, transport: Any) -> None:
-        """A caller is there."""
-        super().connection_made(transport)
-        found = transport.get_extra_info("socket")
-        if found is not None and found.family == socket.AF_UNIX:
-            credentials = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            self.app_state = {**self.app_state, "peer": struct.unpack("3i", credentials)}
 
 
 class _Server(uvicorn.Server):
@@ -80,7 +66,7 @@ class Web(Part):
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
-            self._app, http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            self._app, http=Protocol, ws="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, timeout_graceful_shutdown=3, loop="asyncio",
         )  # fmt: skip
 
@@ -108,6 +94,7 @@ class Web(Part):
                         task.result()
                         raise RuntimeError("a listener has ended")
         finally:
+            self._app.state.closing = True  # streams end by themselves, instead of being waited for
             for server, _ in self._servers:
                 server.should_exit = True
             await asyncio.gather(*tasks, return_exceptions=True)

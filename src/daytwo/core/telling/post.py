@@ -56,7 +56,7 @@ class Answer:
         """Its answer as JSON; None when it is none."""
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -108,7 +108,9 @@ def ask(
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RejectedError("its address is none", where=where, hint="Write an http:// or https:// address")
+        raise RejectedError(
+            "its address is not one of the web", where=where, hint="Write an http:// or https:// address"
+        )
     for secret in (url, parts.path.lstrip("/"), parts.query, parts.password or ""):
         # What is guarded is the way in, not the way to: paths such as /v2/enqueue are no secrets.
         if len(secret) > 20:
@@ -178,7 +180,8 @@ def _exchange(
             wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
             return Answer(answer.status_code, text, wait)
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError):
-        raise RejectedError("its address or token is none", where=where, hint="Look at what its secret holds") from None
+        what = "its address or token has characters in it that cannot be sent"
+        raise RejectedError(what, where=where, hint="Look at what its secret holds") from None
     except (requests.exceptions.RequestException, OSError) as error:
         took = time.monotonic() - begun
         what = _trouble(error, took)
