@@ -407,6 +407,68 @@ def test_another_repository_in_its_place_or_a_lock_has_it_opened(
         repository.ready(run)
 
 
+def test_a_local_repository_met_for_the_first_time_is_opened_by_what_stores_in_it(
+    case: ResticCase, repository: ResticRepository, run: Run, tmp_path: Path, starts: list[str]
+) -> None:
+    def first_contact(**changes: Any) -> ResticRepository:
+        shutil.rmtree(os.environ["XDG_CACHE_HOME"])
+        starts.clear()
+        met = opened(case, **changes)
+        met.ready(run)
+        assert starts == ["version"]
+        return met
+
+    wrong = first_contact(password={"file": "wrong"}).begin("s-1", run)
+    with pytest.raises(SecretError, match="password"):
+        wrong.put("a.sql", Bytes([b"a"]))
+    wrong.abort()
+    assert case.lock_files() == []
+
+    store(first_contact(), run)
+    starts.clear()
+    opened(case).ready(run)
+    assert starts == ["version"], "it is known from then on"
+
+    (case.folder / "store" / "config").unlink()
+    with pytest.raises(RepositoryError, match="was here and is gone"):
+        opened(case).ready(run)
+    shutil.rmtree(case.folder / "store")
+    case.restic("init")
+    later = new_run(tmp_path)
+    opened(case).ready(later)
+    assert any("another repository than at the last time" in warning for warning in later.warnings)
+
+
+def test_restic_begins_while_the_producer_gets_ready(
+    case: ResticCase, repository: ResticRepository, run: Run, starts: list[str]
+) -> None:
+    def chunks() -> Iterator[bytes]:
+        wait_for(lambda: "backup" in starts)
+        yield b"a"
+
+    writer = repository.begin("s-1", run)
+    writer.put("a.sql", Bytes(chunks()))
+    writer.abort()
+
+
+def test_nothing_is_stored_of_a_stream_without_a_byte_and_no_lock_stays(
+    case: ResticCase, repository: ResticRepository, run: Run
+) -> None:
+    seen: list[Path] = []
+
+    def chunks() -> Iterator[bytes]:
+        wait_for(lambda: any(is_whole(lock) for lock in case.lock_files()))
+        seen.extend(case.lock_files())
+        yield b""
+
+    writer = repository.begin("s-1", run)
+    writer.put("empty.sql", Bytes(chunks()))
+    assert seen and not set(seen) & set(case.lock_files()), "what waits for the manifest has another"
+    writer.abort()
+    assert case.lock_files() == []
+    assert json.loads(case.restic("snapshots", "--json", "--tag", f"run:{run.id}")) == []
+
+
 def test_a_damaged_manifest_hides_no_other_snapshot(
     case: ResticCase, repository: ResticRepository, run: Run, tmp_path: Path
 ) -> None:

@@ -48,16 +48,29 @@ def take_stream(program: Program, run: Run, name: str, tags: tuple[str, ...], ch
     """Store chunks as one file.
 
     restic 0.14 takes the end of its input for the end of the file whatever became of the producer, so a failing
-    producer ends restic first (`core.process`); and it refuses to store an empty file, so none is stored.
+    producer ends restic first (`core.process`); and it refuses to store an empty file, so none is stored: it is ended
+    the same way, and its lock is the caller's to remove. restic begins before the first chunk is there: it derives its
+    key while the producer gets ready.
 
     Raises:
         RepositoryError: restic did not take it.
         Whatever the chunks raise: restic was ended before its input was closed.
     """
+    try:
+        return take_file(program, run, name, tags, _some(chunks))
+    except _NothingError:
+        return Taken("", f"/{file_name(name)}")
+
+
+class _NothingError(CancelledError):
+    """There was not one byte to store."""
+
+
+def _some(chunks: Iterator[bytes]) -> Iterator[bytes]:
     first = next((chunk for chunk in chunks if chunk), None)
     if first is None:
-        return Taken("", f"/{file_name(name)}")
-    return take_file(program, run, name, tags, _resumed(first, chunks))
+        raise _NothingError("stopped: there is nothing to store")
+    yield from chain((first,), chunks)
 
 
 class Waiting:
@@ -115,10 +128,6 @@ def take_file(program: Program, run: Run, name: str, tags: tuple[str, ...], chun
         summary = _summary(process, lambda status: None)
         program.judge(process)
     return _taken(program, summary, f"/{file_name(name)}", folder=False)
-
-
-def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from chain((first,), rest)
 
 
 def take_tree(program: Program, run: Run, name: str, tags: tuple[str, ...], tree: Tree) -> Taken:

@@ -1,8 +1,6 @@
 """First contact with a repository: is restic there, does the password fit, is the repository there or to be made?"""
 
-import contextlib
 import hashlib
-from pathlib import Path
 
 from daytwo.core.errors import BusyError, DaytwoError, MissingToolError, RepositoryError
 from daytwo.core.run import Run
@@ -39,31 +37,44 @@ def establish(program: Program, memory: Memory, run: Run) -> None:
             where=program.where,
             hint="Run `restic migrate upgrade_repo_v2`, or leave `compression` out",
         )
-    if memory.repository_id and memory.repository_id != config.id:
+    if not memory.same(config.id, _print_of(program)):
         run.warn(f"{program.where} is another repository than at the last time: earlier snapshots are not in it")
     memory.repository_id = config.id
-    if (folder := local_folder(program.settings, program.place)) is not None:
-        with contextlib.suppress(OSError):
-            memory.config = _fingerprint(folder)
+    remember(program, memory)
 
 
 def known(program: Program, memory: Memory) -> bool:
-    """Whether a local repository is the one that was opened last time, and nobody's lock is in it.
+    """Whether a local repository is there, is the one of last time if there was one, and nobody's lock is in it.
 
     Then the first restic that stores something finds out the rest, and a start of restic is spared.
     """
     folder = local_folder(program.settings, program.place)
-    if folder is None or program.settings.compression != "auto" or not memory.config or memory.debts():
+    if folder is None or program.settings.compression != "auto" or memory.debts():
+        return False
+    found = _print_of(program)
+    if not found or (found != memory.config if memory.config else memory.repository_id):
         return False
     try:
-        return _fingerprint(folder) == memory.config and not any((folder / "locks").iterdir())
+        return not any((folder / "locks").iterdir())
     except OSError:
         return False
 
 
-def _fingerprint(folder: Path) -> str:
-    """The SHA-256 of the configuration file: encrypted, so every repository has another one."""
-    return hashlib.sha256((folder / "config").read_bytes()).hexdigest()
+def remember(program: Program, memory: Memory) -> None:
+    """Remember a local repository that was opened, or written to."""
+    if found := _print_of(program):
+        memory.config = found
+
+
+def _print_of(program: Program) -> str:
+    """The SHA-256 of a local repository's configuration file: encrypted, so every repository has another one."""
+    folder = local_folder(program.settings, program.place)
+    if folder is None:
+        return ""
+    try:
+        return hashlib.sha256((folder / "config").read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def check_version(program: Program, run: Run) -> None:
@@ -109,9 +120,9 @@ def _make(program: Program, run: Run) -> Config:
 
 def _refuse_vanished(program: Program, memory: Memory, error: NoRepositoryError) -> None:
     """A disk that is not mounted must not get a new, empty repository on the disk below it."""
-    if memory.repository_id:
+    if known := memory.repository_id or memory.config:
         raise NoRepositoryError(
-            f"the repository {memory.repository_id[:8]} was here and is gone",
+            f"the repository {known[:8]} was here and is gone",
             where=program.where,
             hint=f"Mount its disk or check its url; to begin a new one, remove {memory.folder}",
         ) from error

@@ -77,9 +77,20 @@ class Memory:
         if value != self.repository_id:
             _write(self.folder / "id", value.encode())
 
+    def same(self, repository_id: str, config: str) -> bool:
+        """Whether it is the repository of the last time, or the first one here.
+
+        Args:
+            repository_id: its id.
+            config: the SHA-256 of its configuration file; empty where unknown. It tells where no id was read yet.
+        """
+        if self.repository_id:
+            return self.repository_id == repository_id
+        return not self.config or self.config == config
+
     @property
     def config(self) -> str:
-        """The SHA-256 of the repository's configuration file when it was last opened here; empty where unknown."""
+        """The SHA-256 of the repository's configuration file when it was last opened or written; empty if unknown."""
         with contextlib.suppress(OSError):
             return (self.folder / "config").read_text(encoding="ascii").strip()
         return ""

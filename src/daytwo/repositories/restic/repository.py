@@ -60,7 +60,7 @@ class ResticRepository(Repository[ResticSettings]):
                 run.warn(f"{self._program.where}: {line}")
 
     def ready(self, run: Run) -> None:
-        """As `check`, but a local repository that is as it was at the last time is not opened for that alone."""
+        """As `check`, but a local repository is not opened for that alone, unless something is new about it."""
         self._program = Program(self.name, self.settings, self.place)
         if known(self._program, self._memory):
             check_version(self._program, run)

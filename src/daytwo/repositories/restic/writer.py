@@ -11,6 +11,7 @@ from daytwo.core.run import Run
 from daytwo.core.service import Dump, Tree
 from daytwo.repositories.restic import layout
 from daytwo.repositories.restic.backup import Taken, Waiting, take_stream, take_tree
+from daytwo.repositories.restic.contact import remember
 from daytwo.repositories.restic.layout import Location, Stored
 from daytwo.repositories.restic.locks import break_stale
 from daytwo.repositories.restic.memory import Memory, Seen
@@ -63,6 +64,8 @@ class ResticWriter(Writer):
                 taken = take_tree(self._program, self._run, component, tags, dump)
             else:
                 taken = take_stream(self._program, self._run, component, tags, iter(dump.chunks()))
+                if not taken.restic:
+                    self._clean_locks()
         except BaseException:
             self._clean_locks()
             raise
@@ -118,6 +121,7 @@ class ResticWriter(Writer):
         self._read_back.check([stored.restic], Whole(len(data), read), added=True)
         self._published = True
         self._memory.keep(stored.restic, manifest)
+        remember(self._program, self._memory)
         if self._accounted:
             self._memory.saw(Seen(ids=self._accounted | {stored.restic}, sequence=manifest.sequence))
 
