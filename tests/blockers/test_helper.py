@@ -23,7 +23,7 @@ def run(*words: str) -> "subprocess.CompletedProcess[str]":
         ("block", "203.0.113.7", "60s }; flush ruleset; #"), ("block", "203.0.113.7", "-1"), ("block", "203.0.113.7", "0"),
         ("block", "203.0.113.7", "2592001"), ("block", "203.0.113.7", "٦٠"), ("block", "203.0.113.7", "1e3"),
         ("block", "0.0.0.0/0", "60"), ("block", "::/0", "60"), ("block", "10.0.0.0/7", "60"), ("block", "127.0.0.1", "60"),
-        ("block", "::1", "60"), ("block", "fe80::1%eth0", "60"), ("unblock", "x"),
+        ("block", "::1", "60"), ("block", "fe80::1", "60"), ("block", "169.254.0.0/16", "60"), ("block", "ff02::1", "60"), ("block", "fe80::1%eth0", "60"), ("unblock", "x"),
         ("block", "fe80::1%x }; flush ruleset; #", "60"), ("block", "2001:db8::1%x }\nflush ruleset", "60"), ("--help",), ("block", "", ""),
     ],
     ids=repr,

@@ -144,6 +144,16 @@ def test_a_user_who_is_not_root_has_no_capabilities_but_a_low_port(write: Write,
         plan(write(YAML), host, Wish(user="nosuchuser"))
 
 
+def test_only_what_shuts_addresses_out_may_change_rules(write: Write, host: Host) -> None:
+    blocking = YAML + "blocking: {by: {kind: nftables}}\n"
+    assert "CAP_NET_ADMIN" not in texts(plan(write(YAML), host, Wish()))[f"{NAME}.service"]
+    root = texts(plan(write(blocking), host, Wish()))[f"{NAME}.service"]
+    assert "CapabilityBoundingSet=CAP_NET_ADMIN\n" in root and "Ambient" not in root
+    other = texts(plan(write(blocking), host, Wish(user="daemon")))[f"{NAME}.service"]
+    assert "CapabilityBoundingSet=\n" in other
+    assert "CapabilityBoundingSet=CAP_NET_ADMIN\nAmbientCapabilities=CAP_NET_ADMIN\n" in other
+
+
 def test_timers_instead_of_the_daemon(write: Write, host: Host) -> None:
     config = write(EVERYTHING)
     planned = plan(config, host, TIMERS)

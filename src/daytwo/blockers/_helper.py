@@ -57,7 +57,8 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         sys.exit("daytwo-block: this is no address")
     if found.prefixlen < (8 if found.version == 4 else 32):
         sys.exit("daytwo-block: this is too much of the internet")
-    if found.is_loopback or found.is_multicast or found.is_unspecified:
+    # Routers make themselves known by link-local addresses of IPv6.
+    if found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local:
         sys.exit("daytwo-block: this address is never kept out")
     return found
 

@@ -57,6 +57,11 @@ class Commands(Blocker[CommandSettings]):
     summary = "programs of your own, for a proxy or a hosted firewall"
     Settings = CommandSettings
 
+    @property
+    def tells(self) -> bool:
+        """Only with a `list`."""
+        return self.settings.list_ is not None
+
     def block(self, network: Network, until: datetime, now: datetime) -> None:
         """Run `block`."""
         seconds = str(max(1, round((until - now).total_seconds())))

@@ -1,6 +1,7 @@
 """nftables on this host: sets whose entries end by themselves, in a chain that packets meet first."""
 
 import os
+import re
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from daytwo.core.run import Run
 from daytwo.core.target import LOCAL
 
 _TIMEOUT = 30.0
+_NET_ADMIN = 12
 _HINT = "docs/how-to/actions.md tells how to let daytwo do this"
 
 
@@ -22,7 +24,8 @@ class NftablesSettings(BlockerSettings):
     """Settings of nftables."""
 
     by: tuple[str, ...] = Field(
-        default=("sudo", "-n"), description="what gives the rights, when the daemon is not root; `[doas, -n]` does, too"
+        default=("sudo", "-n"),
+        description="what gives the rights, when the daemon has not CAP_NET_ADMIN; `[doas, -n]` does, too",
     )
     helper: str = Field(
         default="/usr/local/sbin/daytwo-block", pattern=r"^/",
@@ -31,7 +34,7 @@ class NftablesSettings(BlockerSettings):
 
 
 class Nftables(Blocker[NftablesSettings]):
-    """Runs the helper: directly as root, else by sudo or doas."""
+    """Runs the helper: directly with the right to change rules, else by sudo or doas."""
 
     kind = "nftables"
     summary = "nftables on this host, published container ports included"
@@ -55,7 +58,7 @@ class Nftables(Blocker[NftablesSettings]):
         return tuple(sorted(found, key=lambda one: shown(one.network)))
 
     def _run(self, *words: str) -> str:
-        if os.geteuid() == 0:
+        if may_change_rules():
             argv: tuple[str, ...] = (sys.executable, "-I", str(helper()), *words)
         else:
             argv = (*self.settings.by, self.settings.helper, *words)
@@ -63,6 +66,19 @@ class Nftables(Blocker[NftablesSettings]):
             return capture(LOCAL, Command(argv, name="daytwo-block"), Run("block", Path(), timeout=_TIMEOUT)).text
         except DaytwoError as error:
             raise BlockerError(error.what, where=self.where, hint=error.hint or _HINT) from None
+
+
+def may_change_rules(status: Path = Path("/proc/self/status")) -> bool:
+    """Whether this process may do it by itself: it has CAP_NET_ADMIN, see capabilities(7).
+
+    Args:
+        status: what the kernel says of the process.
+    """
+    try:
+        found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return os.geteuid() == 0 if found is None else bool(int(found[1], 16) >> _NET_ADMIN & 1)
 
 
 def helper() -> Path:

@@ -72,7 +72,7 @@ class Action(Model):
     do: Annotated[tuple[Doing, ...], BeforeValidator(_listed)] = Field(
         min_length=1, description="what: tell somebody, open an incident, shut the address out"
     )
-    to: Names = Field(default=(), description="with `alert`: channels, people or rotas")
+    to: Names = Field(default=(), description="with `alert`: channels, people or rotas; every channel when absent")
     severity: Grade | None = Field(default=None, description="with `investigate`: how the incident is graded")
     for_: BlockSpan = Field(
         default=Duration(3600), alias="for", description="with `block_ip`: for how long; at most 30 days"
@@ -86,8 +86,6 @@ class Action(Model):
             return self
         if not (self.security or self.rules):
             raise ValueError("say about what: `security` or `rules`")
-        if "alert" in self.do and not self.to:
-            raise ValueError("`alert` needs `to`: who is told")
         if "block_ip" in self.do and not self.security:
             raise ValueError("`block_ip` goes with `security`: an alert of a rule has no address")
         return self

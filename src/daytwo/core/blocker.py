@@ -71,6 +71,11 @@ class Blocker(ABC, Generic[S]):
         """What to name in errors."""
         return f"blocker {self.kind}"
 
+    @property
+    def tells(self) -> bool:
+        """Whether it knows what is kept out, so that `blocked` without an address means none."""
+        return True
+
     @abstractmethod
     def block(self, network: Network, until: datetime, now: datetime) -> None:
         """Keep a network out until a time; one that is kept out already is from now on until then.

@@ -146,6 +146,7 @@ def _frame(config: Config, host: Host, wish: Wish) -> unit.Frame:
         name=name, about=f"{config.app} ({config.environment})", program=host.program, config=config.path,
         user=wish.user, credentials=_credentials(config, host), writable=writable(config),
         low_port=int(config.serve.listen.rpartition(":")[2]) in range(1, 1024), etc=host.root / "etc",
+        firewall=config.blocking.by is not None and config.blocking.by.kind == "nftables",
     )  # fmt: skip
     if not wish.log_file:
         return frame

@@ -32,6 +32,10 @@ _ONE_CAPABILITY = """\
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 """
+_FIREWALL = """\
+# `blocking` changes nftables' rules.
+CapabilityBoundingSet=CAP_NET_ADMIN
+"""
 _FENCE = """\
 NoNewPrivileges=yes
 ProtectKernelTunables=yes
@@ -80,6 +84,7 @@ class Frame:
         writable: folders below /usr, /boot and /etc that daytwo writes to.
         log: the file that output goes to; the journal when None.
         low_port: whether the API listens on a port below 1024.
+        firewall: whether it changes nftables' rules.
         etc: where the folder `daytwo` with credentials and environment is.
     """
 
@@ -92,6 +97,7 @@ class Frame:
     writable: tuple[Path, ...] = ()
     log: Path | None = None
     low_port: bool = False
+    firewall: bool = False
     etc: Path = Path("/etc")
 
     @property
@@ -278,4 +284,6 @@ def _fence(frame: Frame) -> list[str]:
     writable = [f"ReadWritePaths=-{word(folder)}" for folder in frame.writable]
     unprivileged = _ONE_CAPABILITY if frame.low_port else "CapabilityBoundingSet=\n"
     capabilities = _CAPABILITIES if frame.user == "root" else unprivileged
+    if frame.firewall:
+        capabilities += _FIREWALL if frame.user == "root" else f"{_FIREWALL}AmbientCapabilities=CAP_NET_ADMIN\n"
     return ["ProtectSystem=full", *writable, *_FENCE.splitlines(), *_NETWORK.splitlines(), *capabilities.splitlines()]

@@ -3,6 +3,7 @@
 client 198.18.0.2 --- host 198.18.0.1 (port 80 published: DNAT) --- container 10.99.0.2:8000
 """
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -13,10 +14,15 @@ from secrets import token_hex
 
 import pytest
 
-from daytwo.blockers.nftables import Nftables, NftablesSettings, helper
+from daytwo.access.roles import SYSTEM
+from daytwo.blockers.nftables import Nftables, NftablesSettings, helper, may_change_rules
 from daytwo.core.blocker import network_of, shown
 from daytwo.core.service import Place
+from daytwo.serve import actor as part
+from daytwo.serve.pulse import Pulse
+from tests.access.people import Clock, sqlite_url, staged
 from tests.parts.need import require, require_root
+from tests.respond.acting.conftest import CONFIG, App, config_in
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 SERVER = "import http.server,sys; http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind=sys.argv[2])"
@@ -112,9 +118,18 @@ def blocker(net: Net, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nftables]:
     settings = NftablesSettings(
         kind="nftables", by=("ip", "netns", "exec", net.host, sys.executable, "-I"), helper=str(helper())
     )
-    monkeypatch.setattr("daytwo.blockers.nftables.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("daytwo.blockers.nftables.may_change_rules", lambda: False)
     yield Nftables(settings, Place(Path(), "shop", "production"))
     net.run(net.host, "nft", "delete", "table", "inet", "daytwo")
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    clock = Clock()
+    text = CONFIG.replace("blocking: {by: {kind: nftables}", "blocking: {by: {kind: nftables}, private: true")
+    config = config_in(tmp_path, text)
+    with staged(sqlite_url(tmp_path), clock, config.serve) as stage:
+        yield App(stage, config, clock)
 
 
 def block(one: Nftables, address: str, seconds: float = 600) -> None:
@@ -178,3 +193,56 @@ def test_an_open_connection_is_cut_off_as_well(net: Net, blocker: Nftables) -> N
 def test_nothing_is_blocked_where_nothing_was(blocker: Nftables) -> None:
     assert blocker.blocked(NOW) == ()
     blocker.unblock(network_of("198.18.0.9"))
+
+
+def test_a_daemon_puts_back_what_a_reboot_or_a_new_rule_set_took_away(
+    net: Net, blocker: Nftables, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, "blocker_of", lambda config: blocker)
+    app.clock.now = datetime.now(UTC)
+    with app.stage.database.begin() as connection:
+        app.desk.add(connection, "198.18.0.2", timedelta(hours=1), "scans", SYSTEM, app.clock())
+    running = part.ActorPart(Pulse(), lambda: app.config, app.stage.writer, app.actor, app.desk, app.clock)
+    asyncio.run(running.tick())
+    assert not net.reaches("198.18.0.1", 80)
+    net.run(net.host, "nft", "delete", "table", "inet", "daytwo")
+    assert net.reaches("198.18.0.1", 80)
+    app.clock.advance(61)
+    asyncio.run(running.tick())
+    assert not net.reaches("198.18.0.1", 80)
+    (one,) = blocker.blocked(app.clock())
+    assert one.until is not None
+    assert timedelta(minutes=58) < one.until - app.clock() < timedelta(minutes=60), "and it ends when it was to end"
+    with app.stage.database.begin() as connection:
+        app.desk.remove(connection, "198.18.0.2", SYSTEM, app.clock())
+    asyncio.run(running.tick())
+    assert net.reaches("198.18.0.1", 80)
+
+
+def test_one_capability_is_enough_where_a_unit_lets_no_sudo_through(net: Net) -> None:
+    """As in a unit with NoNewPrivileges=yes, a user, and AmbientCapabilities=CAP_NET_ADMIN."""
+    require("setpriv", package="util-linux")
+    only = ["--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin", "--bounding-set=-all,+net_admin"]
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+
+    def helped(*words: str, rights: list[str]) -> "subprocess.CompletedProcess[str]":
+        argv = ["ip", "netns", "exec", net.host, *user, *rights, "/usr/bin/python3", "-I", "-", *words]
+        return subprocess.run(
+            argv, input=helper().read_text(), check=False, capture_output=True, text=True, timeout=30
+        )  # fmt: skip
+
+    none = helped("block", "198.18.0.9", "60", rights=["--bounding-set=-all"])
+    assert none.returncode == 1 and "not permitted" in none.stderr
+    try:
+        assert helped("block", "198.18.0.9", "60", rights=only).returncode == 0
+        assert helped("list", rights=only).stdout.startswith("198.18.0.9 ")
+    finally:
+        net.run(net.host, "nft", "delete", "table", "inet", "daytwo")
+
+
+@pytest.mark.parametrize(
+    ("effective", "may"), [("0000000000000000", False), ("0000000000001000", True), ("000001ffffffffff", True)]
+)
+def test_what_the_kernel_says_of_our_rights(tmp_path: Path, effective: str, may: bool) -> None:
+    (tmp_path / "status").write_text(f"Name:\tpython\nCapPrm:\tffff\nCapEff:\t{effective}\n")
+    assert may_change_rules(tmp_path / "status") is may

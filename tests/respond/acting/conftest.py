@@ -13,7 +13,7 @@ from daytwo.config import Config
 from daytwo.config.loading import parsed
 from daytwo.core.blocker import Blocked, Blocker, BlockerError, BlockerSettings, Network, shown
 from daytwo.core.service import Place
-from daytwo.respond.actions import Actor, BlockDesk, guards
+from daytwo.respond.actions import Actor, BlockDesk, guards, neighbours
 from daytwo.respond.outbox import Outbox
 from daytwo.store.tables import acts, alerts, notifications, security_findings
 from tests.access.people import Clock, Stage, sqlite_url, staged
@@ -122,6 +122,11 @@ class NotingBlocker(Blocker[BlockerSettings]):
         self.there: dict[str, datetime] = {}
         self.calls: list[str] = []
         self.fails = False
+        self.mute = False
+
+    @property
+    def tells(self) -> bool:
+        return not self.mute
 
     def block(self, network: Network, until: datetime, now: datetime) -> None:
         self._try(f"block {shown(network)} {round((until - now) / timedelta(seconds=1))}")
@@ -134,7 +139,8 @@ class NotingBlocker(Blocker[BlockerSettings]):
     def blocked(self, now: datetime) -> tuple[Blocked, ...]:
         from daytwo.core.blocker import network_of
 
-        return tuple(Blocked(network_of(one), until) for one, until in self.there.items())
+        found = {} if self.mute else self.there
+        return tuple(Blocked(network_of(one), until) for one, until in found.items())
 
     def _try(self, call: str) -> None:
         self.calls.append(call)
@@ -153,6 +159,7 @@ def config_in(folder: Path, text: str = CONFIG) -> Config:
 def _another_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which addresses are this host's own is not what these tests are about."""
     monkeypatch.setattr(guards, "own_networks", lambda: ())
+    monkeypatch.setattr(neighbours, "logins", lambda: ())
 
 
 @pytest.fixture

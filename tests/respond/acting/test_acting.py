@@ -1,6 +1,7 @@
 """What is done by itself about findings and alerts: once each, recorded, and never against a guard."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from daytwo.core.errors import AuthenticationError
 from daytwo.store.tables import acts, audit_events, security_findings
+from daytwo.store.url import StateUrl
+from tests.access.people import Clock, staged
+from tests.parts.postgres import PostgresServer
 from tests.respond.acting.conftest import App, config_in
 
 
@@ -98,6 +102,61 @@ def test_a_finding_without_an_address_is_refused(app: App) -> None:
     assert "no address is known" in app.act()[0]
 
 
+def test_a_message_says_since_when_how_much_is_too_much_and_what_to_do(app: App, tmp_path: Path) -> None:
+    text = app.config.path.read_text().replace("timezone: UTC", "timezone: Europe/Berlin")
+    app.config = config_in(tmp_path, text + "serve: {url: 'https://ops.example.com'}\n")
+    app.finding("rate_limit", "203.0.113.8", count=60, limit=50)
+    number = app.alert("disk full")
+    app.act()
+    finding, alert = (json.loads(one.message) for one in app.messages())
+    assert {one["name"]: one["value"] for one in finding["facts"]} == {
+        "Action": "flooding", "Since": "2026-11-21 07:00:00 CET", "Events": "60; 50 in 1 min are too many",
+        "Address": "203.0.113.8",
+    }  # fmt: skip
+    assert [one["url"] for one in (*finding["links"], *alert["links"])] == [
+        "https://ops.example.com/security", f"https://ops.example.com/alerts/{number}"
+    ]  # fmt: skip
+    assert alert["text"] == "92 % of 100 GB"
+    assert alert["commands"] == [f"daytwo alerts ack {number}"]
+
+
+def test_without_names_every_channel_is_told(app: App, tmp_path: Path) -> None:
+    app.config = config_in(tmp_path, app.config.path.read_text().replace("do: alert, to: ada", "do: alert"))
+    app.finding("rate_limit")
+    assert "told ops" in app.act()[0]
+
+
+RECIPES = {
+    "wordpress": "extends: wordpress\n",
+    "vercel-postgres": "extends: vercel-postgres\nservices: {web: {url: 'http://a.example'}, db: {url: {env: D}}}\n",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_bring_the_documents_answers(app: App, tmp_path: Path, recipe: str) -> None:
+    """10 failed logins in a minute: the address is shut out; 50 requests too many: an admin; 5 probes: an incident."""
+    mine = f"""\
+app: shop
+timezone: UTC
+{RECIPES[recipe]}
+repositories: {{local: {{kind: archive, path: ./kept}}}}
+channels: {{ops: {{kind: slack, url: {{env: SLACK_URL}}}}}}
+"""
+    app.config = config_in(tmp_path, mine)
+    limits = {name: (one.count, one.within) for name, one in app.config.security.limits.items()}
+    assert limits.items() >= {"auth_failure": (10, 60), "rate_limit": (50, 60), "suspicious": (5, 60)}.items()
+    app.finding("auth_failure", "203.0.113.7")
+    assert "nothing shuts addresses out" in app.act()[0], "until somebody says by what"
+    app.config = config_in(tmp_path, mine + "blocking: {by: {kind: nftables}}\n")
+    app.finding("auth_failure", "203.0.113.7")
+    app.finding("rate_limit", "203.0.113.8")
+    app.finding("suspicious", "203.0.113.9")
+    app.act()
+    assert app.blocked() == ["203.0.113.7"]
+    assert len(app.messages()) == 2
+    assert app.investigated == [("finding 4", "P3")]
+
+
 def test_a_dry_run_only_records(app: App, tmp_path: Path) -> None:
     app.config = config_in(tmp_path, app.config.path.read_text().replace("for: 1h", "for: 1h, dry_run: true"))
     app.finding("auth_failure")
@@ -154,3 +213,30 @@ def test_what_was_done_long_ago_is_forgotten(app: App) -> None:
     with app.stage.database.begin() as connection:
         app.actor.prune(connection, app.clock() + timedelta(days=1))
     assert app.acts() == []
+
+
+@pytest.mark.real
+def test_two_daemons_on_one_postgresql_do_an_act_once(postgres15: PostgresServer, tmp_path: Path) -> None:
+    clock, config = Clock(), config_in(tmp_path)
+    url = StateUrl.parse(postgres15.url(postgres15.create_database()), tmp_path)
+    with staged(url, clock, config.serve) as stage:
+        app, said = App(stage, config, clock), []
+        app.finding("auth_failure")
+        with stage.database.begin() as connection:
+            app.actor.claim(connection, clock())
+            (number,) = app.actor.waiting(connection)
+
+        def other() -> None:
+            with stage.database.begin() as connection:
+                said.append(app.actor.perform(connection, number, clock()))
+
+        thread = threading.Thread(target=other)
+        with stage.database.begin() as connection:
+            assert "is shut out" in app.actor.perform(connection, number, clock())
+            thread.start()
+            thread.join(20)
+            assert said == [""], "while one has it in hand, the other leaves it alone"
+        other()
+        assert said == ["", ""]
+        assert app.blocked() == ["203.0.113.7"]
+        assert [one.action for one in app.rows(audit_events)] == ["block.add", "action.block_ip"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from daytwo.core.errors import NotFoundError, RefusedError, UsageError
 from daytwo.respond.actions.blocks import Block
 from daytwo.serve import actor as part
 from daytwo.serve.pulse import Pulse
-from tests.respond.acting.conftest import App, NotingBlocker
+from tests.respond.acting.conftest import CONFIG, App, NotingBlocker, config_in
 
 ADA = Principal("ada", Via.SESSION, Role.OPERATOR, source="192.0.2.7")
 HOUR = timedelta(hours=1)
@@ -92,6 +93,50 @@ def test_a_firewall_that_was_loaded_anew_is_told_within_a_minute(app: App, block
     tick(running)
     assert sorted(blocker.there) == ["203.0.113.7", "203.0.113.8"]
     assert len(blocker.calls) == 3
+
+
+def test_a_firewall_that_forgot_everything_is_told_where_it_can_tell(app: App, blocker: NotingBlocker) -> None:
+    add(app, "203.0.113.7")
+    running = daemon(app)
+    tick(running)
+    blocker.there.clear()
+    blocker.mute = True
+    app.clock.advance(61)
+    tick(running)
+    assert len(blocker.calls) == 1, "one that cannot tell has not said that nothing is there"
+    blocker.mute = False
+    app.clock.advance(61)
+    tick(running)
+    assert list(blocker.there) == ["203.0.113.7"]
+
+
+def test_f36_what_is_allowed_later_is_let_in(app: App, blocker: NotingBlocker, tmp_path: Path) -> None:
+    add(app, "203.0.113.7")
+    add(app, "203.0.113.8")
+    running = daemon(app)
+    tick(running)
+    app.config = config_in(tmp_path, CONFIG.replace("198.51.100.0/24", "203.0.113.7"))
+    tick(running)
+    assert list(blocker.there) == ["203.0.113.8"]
+    assert [(one.action, one.subject, one.actor) for one in app.stage.events()][-1] == (
+        "block.remove", "203.0.113.7", "blocking.allow"
+    )  # fmt: skip
+
+
+def test_two_daemons_act_once(app: App, blocker: NotingBlocker) -> None:
+    app.finding("auth_failure")
+    app.finding("rate_limit", "203.0.113.8")
+
+    async def both() -> None:
+        one, other = daemon(app), daemon(app)
+        await asyncio.gather(one.tick(), other.tick())
+        await asyncio.gather(one.tick(), other.tick())
+
+    asyncio.run(both())
+    assert app.blocked() == ["203.0.113.7"]
+    assert len(app.messages()) == 1
+    assert [one[3] for one in app.acts()] == ["done", "done"]
+    assert set(blocker.calls) == {"block 203.0.113.7 3600"}, "to tell the blocker twice is harmless"
 
 
 def test_a_blocker_that_fails_is_tried_again_and_shown(app: App, blocker: NotingBlocker) -> None:

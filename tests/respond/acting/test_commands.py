@@ -63,6 +63,20 @@ def test_what_is_refused(
     assert said in capsys.readouterr().err
 
 
+def test_f36_whoever_is_logged_in_by_ssh_does_not_shut_themselves_out(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "203.0.113.7 51234 192.0.2.1 22")
+    assert run(["block", "add", "203.0.113.0/24", "-c", config]) == 5
+    assert "you are logged in from there" in capsys.readouterr().err
+    assert run(["block", "add", "203.0.114.7", "-c", config]) == 0
+    assert calls() == ["add 203.0.114.7 3600"]
+    assert run(["block", "add", "127.0.0.1", "-c", config]) == 5
+    capsys.readouterr()
+    assert run(["audit", "list", "--action", "block.add", "--json", "-c", config]) == 0
+    assert "loopback" in capsys.readouterr().out, "what a guard refused is in the record"
+
+
 def test_a_firewall_that_fails_is_said_and_remembered(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("mode").write_text("fail")
     assert run(["block", "add", "203.0.113.7", "-c", config]) == 1

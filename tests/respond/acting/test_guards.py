@@ -28,7 +28,7 @@ HERE = Around(
         ("2001:db8:1::ffff", "belongs to this host"),
         ("203.0.113.50", "ada used this daemon"), ("203.0.113.48/30", "ada used"), ("2001:db8:2::1234", "ben used"),
         ("10.1.2.3", "private"), ("192.168.1.1", "private"), ("172.16.9.9", "private"), ("169.254.1.1", "private"),
-        ("100.64.3.3", "private"), ("fd00::1", "private"), ("fe80::1", "private"),
+        ("100.64.3.3", "private"), ("fd00::1", "private"), ("fe80::1", "link-local"),
         ("8.0.0.0/8", "too much"), ("2600::/24", "too much"),
     ],
 )  # fmt: skip

@@ -15,12 +15,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from daytwo.access.roles import SYSTEM
 from daytwo.config import Config
 from daytwo.config.acting import Action
-from daytwo.core.channel import Event, Fact, Message
+from daytwo.core.channel import Event, Fact, Link, Message
 from daytwo.core.errors import DaytwoError, RefusedError
+from daytwo.core.schedule import zone_of
 from daytwo.core.shown import lasting
 from daytwo.ledger.audit import Audit
 from daytwo.respond.actions.blocks import BlockDesk
-from daytwo.respond.oncall import Takeovers, reach
+from daytwo.respond.oncall import Takeovers, reach, team_channels
 from daytwo.respond.outbox import Outbox
 from daytwo.store.tables import acts, alerts, security_findings
 
@@ -93,7 +94,9 @@ class Actor:
         Returns:
             What came of it, in a sentence; nothing where it does not wait any more.
         """
-        act = connection.execute(sa.select(acts).filter_by(**self._own, id=number, state="waiting")).one_or_none()
+        query = sa.select(acts).filter_by(**self._own, id=number, state="waiting")
+        # Another daemon may have it in hand (PostgreSQL); SQLite has one writer at a time.
+        act = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
         if act is None:
             return ""
         action = self._config().actions.get(act.action)
@@ -160,9 +163,9 @@ class Actor:
             severity = action.severity or grades[min(2, len(grades) - 1)]
             return self._investigate(connection, row, act.about.partition(" ")[0], severity, now)
         config = self._config()
-        deliveries = reach(config, action.to, now, self._takeovers.standing(connection, now))
+        deliveries = reach(config, action.to or team_channels(config), now, self._takeovers.standing(connection, now))
         if not deliveries:
-            raise RefusedError("nobody can be reached")
+            raise RefusedError("there is no channel to tell it by")
         for one in deliveries:
             message = self._message(act, row, now).model_copy(update={"to": one.to})
             key = f"act {act.id} {one.channel}{' people' if one.to else ''}"
@@ -172,24 +175,27 @@ class Actor:
     def _message(self, act: sa.Row[Any], row: sa.Row[Any], now: datetime) -> Message:
         config, finding = self._config(), act.about.startswith("finding")
         limit = config.security.limits.get(row.kind) if finding else None
-        facts = [Fact(name="Action", value=act.action)]
+        since = row.begin.astimezone(zone_of(config.timezone))
+        facts = [Fact(name="Action", value=act.action), Fact(name="Since", value=f"{since:%Y-%m-%d %H:%M:%S %Z}")]
+        commands: tuple[str, ...] = () if finding else (f"daytwo alerts ack {row.id}",)
         if finding:
-            facts += [
-                Fact(name="Since", value=f"{row.begin:%Y-%m-%d %H:%M:%S} UTC"),
-                Fact(name="Events", value=f"{row.count}; {row.limit} in {lasting(row.within)} are too many"),
-            ]
-            facts += [Fact(name="Address", value=row.source)] if row.source else []
+            facts.append(Fact(name="Events", value=f"{row.count}; {row.limit} in {lasting(row.within)} are too many"))
+        if finding and row.source:
+            facts.append(Fact(name="Address", value=row.source))
+            commands = ("daytwo security findings", f"daytwo block add {row.source}")
+        page = "/security" if finding else f"/alerts/{row.id}"
+        links = () if config.serve.url is None else (Link(title="Look at it", url=f"{config.serve.url}{page}"),)
         return Message(
             event=Event.NOTICE, key=f"{config.app}/{config.environment}/{act.about}", app=config.app,
             environment=config.environment, level="warning" if finding else row.level, title=_told(row),
-            text=limit.about if limit else "" if finding else row.why, at=now, facts=tuple(facts),
-            commands=("daytwo security findings", f"daytwo block add {row.source}") if finding and row.source else (),
+            text=limit.about if limit else "" if finding else row.why, at=now, facts=tuple(facts), links=links,
+            commands=commands,
         )  # fmt: skip
 
     def _would(self, what: str, action: Action, row: sa.Row[Any]) -> str:
         if what == "block_ip":
             return f"would shut {row.source or 'no address'} out for {action.for_}"
-        return f"would tell {', '.join(action.to)}" if what == "alert" else "would open an incident"
+        return f"would tell {', '.join(action.to) or 'every channel'}" if what == "alert" else "would open an incident"
 
     def _settle(self, connection: sa.Connection, act: sa.Row[Any], state: str, reason: str, now: datetime) -> str:
         values = {"state": state, "reason": reason, "done": now, "tries": act.tries + 1}

@@ -5,19 +5,20 @@ forgotten meanwhile (the daemon was killed, the firewall was loaded anew, the ma
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from daytwo.access.roles import Principal
+from daytwo.access.roles import SYSTEM, Principal
 from daytwo.config import Config
 from daytwo.config.acting import LONGEST
 from daytwo.core.blocker import AnyBlocker, Network, network_of, shown
 from daytwo.core.errors import DaytwoError, NotFoundError, RefusedError, UsageError
 from daytwo.core.registry import blocker_class
 from daytwo.ledger.audit import Audit
-from daytwo.respond.actions.guards import around, objection
+from daytwo.respond.actions.guards import around, meet, objection
+from daytwo.respond.actions.neighbours import Names, hosts, known
 from daytwo.store.tables import blocks
 
 _LEAST = timedelta(minutes=1)
@@ -65,6 +66,14 @@ class BlockDesk:
         self._config = config
         self._audit = audit
         self._own = {"app": config().app, "environment": config().environment}
+        self._names = Names()
+
+    def look(self) -> None:
+        """Look up the names of servers that must not be shut out, before `add` and outside of a transaction.
+
+        It takes two seconds at most, and next to nothing when it was done a few minutes ago.
+        """
+        self._names.learn(hosts(self._config()))
 
     def active(self, connection: sa.Connection) -> tuple[Block, ...]:
         """What is shut out, the newest first."""
@@ -106,6 +115,11 @@ class BlockDesk:
                            source=who.source, detail=detail)  # fmt: skip
         return self.get(connection, number)
 
+    def refused(self, connection: sa.Connection, address: str, error: RefusedError, who: Principal) -> None:
+        """Record that a guard refused what somebody wanted; `add` cannot, since its transaction is rolled back."""
+        self._audit.append(connection, "block.add", shown(_network(address)), actor=who.name, via=who.via.value,
+                           source=who.source, outcome="refused", detail={"reason": error.what})  # fmt: skip
+
     def remove(self, connection: sa.Connection, address: str, who: Principal, now: datetime) -> Block:
         """Let an address in again.
 
@@ -142,6 +156,14 @@ class BlockDesk:
         )
         connection.execute(old)
 
+    def spare(self, connection: sa.Connection, now: datetime) -> None:
+        """Let in what `blocking.allow` names by now: whoever is shut out by mistake is let in by writing it there."""
+        allow = self._config().blocking.allow
+        for one in self.active(connection):
+            network = network_of(one.network)
+            if any(meet(network, other) for other in allow):
+                self.remove(connection, one.network, replace(SYSTEM, name="blocking.allow"), now)
+
     def waiting(self, connection: sa.Connection) -> tuple[Block, ...]:
         """What the blocker is to be told of: what it does not know yet, and what it is to let in."""
         new = sa.and_(blocks.c.ended.is_(None), blocks.c.applied.is_(None))
@@ -171,13 +193,15 @@ class BlockDesk:
         who: Principal,
         now: datetime,
     ) -> str:
-        settings = self._config().blocking
+        config = self._config()
+        settings = config.blocking
         if settings.by is None:
             return "nothing shuts addresses out; add `blocking: {by: {kind: nftables}}`"
         for one in others:
-            if network.version == (other := network_of(one.network)).version and network.overlaps(other):
+            if meet(network, network_of(one.network)):
                 return f"it overlaps with {one.network}, which is shut out already"
-        return objection(network, settings, around(connection, self._own, settings, count, now, who.source))
+        here = around(connection, self._own, settings, count, now, who.source, known(config, self._names))
+        return objection(network, settings, here)
 
     def _insert(
         self, connection: sa.Connection, network: Network, until: datetime, why: str, who: Principal, now: datetime

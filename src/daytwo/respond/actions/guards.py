@@ -1,14 +1,14 @@
 """Which addresses may be shut out: never our own, never the way to the internet, never somebody who is logged in.
 
 F36: an address that was blocked by itself was the administrator's. So there is an allow-list, an end to each block, and
-nobody is shut out from whose address this daemon was used a short while ago.
+nobody is shut out from whose address this daemon was used a short while ago, or who is logged in to this machine.
 """
 
 import contextlib
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from daytwo.config.acting import Blocking
 from daytwo.core.blocker import Network, network_of, shown
+from daytwo.respond.actions.neighbours import Known
 from daytwo.store.tables import audit_events, sessions, tokens
 
 _PRIVATE = tuple(
@@ -28,11 +29,13 @@ _PRIVATE = tuple(
         "100.64.0.0/10",
         "169.254.0.0/16",
         "fc00::/7",
-        "fe80::/10",
     )
 )
 """RFC 1918, RFC 6598 (behind which a provider has many customers), RFC 4193 and link-local addresses."""
-_NEVER = tuple(ipaddress.ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8"))
+_NEVER = tuple(
+    ipaddress.ip_network(one) for one in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
+)
+"""Link-local ones of IPv6 among them: routers make themselves known by these."""
 _WIDEST = {4: 16, 6: 32}
 
 
@@ -43,37 +46,41 @@ class Around:
     Args:
         own: of this host, its gateways and its name servers.
         people: addresses from which somebody used this daemon, and who.
+        others: further ones that are known, and what each is; see `neighbours`.
         active: so many networks are shut out now.
     """
 
     own: tuple[Network, ...] = ()
     people: tuple[tuple[Network, str], ...] = field(default=())
+    others: Known = ()
     active: int = 0
 
 
 def objection(network: Network, settings: Blocking, here: Around) -> str:
     """Why a network may not be shut out; nothing when it may. Pure."""
-    if any(_meet(network, one) for one in _NEVER):
-        return "it is loopback, multicast or no address at all"
+    if any(meet(network, one) for one in _NEVER):
+        return "it is loopback, link-local, multicast or no address at all"
     if network.prefixlen < _WIDEST[network.version]:
         return f"a network of more than /{_WIDEST[network.version]} is too much"
-    for one in settings.allow:
-        if _meet(network, one):
-            return f"`blocking.allow` has {shown(one)}"
-    for one in here.own:
-        if _meet(network, one):
-            return f"{shown(one)} belongs to this host, or is its gateway or name server"
-    for one, who in here.people:
-        if _meet(network, one):
-            return f"{who} used this daemon from {shown(one)}"
-    if not settings.private and any(_meet(network, one) for one in _PRIVATE):
+    for one, why in _spared(settings, here):
+        if meet(network, one):
+            return why
+    if not settings.private and any(meet(network, one) for one in _PRIVATE):
         return "it is of a private network, and `blocking.private` is not set"
     if here.active >= settings.most:
         return f"{here.active} are shut out already, and `blocking.most` is {settings.most}"
     return ""
 
 
-def _meet(one: Network, other: Network) -> bool:
+def _spared(settings: Blocking, here: Around) -> Iterator[tuple[Network, str]]:
+    yield from ((one, f"`blocking.allow` has {shown(one)}") for one in settings.allow)
+    yield from ((one, f"{shown(one)} belongs to this host, or is its gateway or name server") for one in here.own)
+    yield from ((one, f"{who} used this daemon from {shown(one)}") for one, who in here.people)
+    yield from ((one, f"{shown(one)} is {what}") for one, what in here.others)
+
+
+def meet(one: Network, other: Network) -> bool:
+    """Whether two networks have an address in common."""
     return one.version == other.version and one.overlaps(other)
 
 
@@ -84,6 +91,7 @@ def around(
     active: int,
     now: datetime,
     asking: str = "",
+    others: Known = (),
 ) -> Around:
     """Look around.
 
@@ -94,6 +102,7 @@ def around(
         active: how many networks are shut out.
         now: the time now, aware.
         asking: the address of whoever wants it done, who must not shut themselves out.
+        others: what else is known.
     """
     since = now - settings.keep.delta
     found: list[tuple[str, str]] = [(asking, "whoever asks")] if asking else []
@@ -109,7 +118,7 @@ def around(
     )  # fmt: skip
     found += [(row.source, row.actor) for row in connection.execute(query.limit(10_000))]
     people = tuple((network, who) for text, who in dict.fromkeys(found) if (network := _read(text)) is not None)
-    return Around(own_networks(), people, active)
+    return Around(own_networks(), people, others, active)
 
 
 def _read(text: str) -> Network | None:
