@@ -1,6 +1,8 @@
 """A `ChannelCase` of a kind that posts to a stand-in."""
 
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -62,11 +64,13 @@ class HttpCase(ChannelCase):
         faults: dict[str, Reply | str] = {
             "busy": Reply(self.status, "rate_limited", {"Retry-After": "7"}),
             "broken": Reply(503, "<html><body>no healthy upstream</body></html>"),
+            "dated": Reply(self.status, "", {"Retry-After": formatdate(time.time() + 60, usegmt=True)}),
+            "moved": Reply(307, "", {"Location": f"{self.stand_in.url}/elsewhere"}),
             "hang": "hang", "drip": "drip headers", "cut": "cut",
             "refused": Reply(422, '{"error": "no"}'),
         }  # fmt: skip
         self.stand_in.faults.append(faults[how])
-        return 7 if how == "busy" else True
+        return {"busy": 7, "dated": 60}.get(how, True)
 
     def without_credentials(self) -> AnyChannel | None:
         settings = self.wrong()

@@ -56,6 +56,7 @@ def _texts(value: Any) -> list[str]:
 def _marked(value: Any) -> list[str]:
     if isinstance(value, dict):
         own = [value["text"]] if value.get("type") == "mrkdwn" else []
+        assert not own or value["verbatim"] is True
         return own + [text for one in value.values() for text in _marked(one)]
     return [text for one in value for text in _marked(one)] if isinstance(value, list) else []
 

@@ -40,7 +40,7 @@ def test_each_channel_is_tried_and_a_failure_is_one_clear_line(
         out = capsys.readouterr().out.splitlines()
         assert re.fullmatch(r"chat: taken, in [\d.]+ s", out[0])
         assert out[1] == "gone: it answered 404: no_service. Look at the address: it may have been removed"
-        assert out[2] == "down: it refuses connections. It is tried again"
+        assert out[2] == "down: it refuses connections. Check the address, or try again later"
         assert len(stand_in.taken) == 1
         assert run(["channels", "test", "chat", "-c", path, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["channels"][0]["sent"] is True

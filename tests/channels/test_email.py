@@ -65,13 +65,19 @@ def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, da
 
 
 @contextlib.contextmanager
-def mail_server(post: Post, folder: Path, tls: str = "starttls") -> Iterator[tuple[int, Path]]:
+def mail_server(post: Post, folder: Path, tls: str = "starttls", size: int = 1 << 25) -> Iterator[tuple[int, Path]]:
     """A server, and the authority to believe."""
     authority = sign(authority=True, name="Test authority")
     context = sign(authority).context(folder)
     ca = folder / "ca.pem"
     ca.write_bytes(authority.pem())
-    options: dict[str, Any] = {"authenticator": login, "auth_required": True, "hostname": "127.0.0.1", "port": 0}
+    options: dict[str, Any] = {
+        "authenticator": lambda *words: login(*words),  # noqa: PLW0108 - looked up when it is called
+        "auth_required": True,
+        "hostname": "127.0.0.1",
+        "port": 0,
+        "data_size_limit": size,
+    }
     if tls == "starttls":
         options |= {"tls_context": context, "require_starttls": True}
     elif tls == "tls":
@@ -253,6 +259,57 @@ def test_people_that_a_message_names_get_it_and_one_who_is_refused_does_not_stop
         with pytest.raises(UnavailableError, match="450"):
             made.send(message(to=people[:1]), "delivery 3", 10)
     assert post.to == [["ada@shop.example"]]
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_a_mail_that_is_too_large_for_the_server_is_refused_for_good(tmp_path: Path, enough: bool) -> None:
+    post = Post()
+    size = len(compose(message(), "k", SENDER, ["ops@shop.example"]).as_bytes())
+    with mail_server(post, tmp_path, size=size + 100 if enough else size - 100) as (port, ca), closed_port() as closed:
+        made = EmailCase(post, port, ca, tmp_path, closed).channel()
+        if enough:
+            made.send(message(), "k", 10)
+        else:
+            with pytest.raises(RejectedError, match="552"):
+                made.send(message(), "k", 10)
+    assert len(post.mails) == enough
+
+
+def test_a_login_that_the_server_cannot_judge_now_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.channels.test_email.login", lambda *_: _later())
+    post = Post()
+    with mail_server(post, tmp_path) as (port, ca), closed_port() as closed:
+        with pytest.raises(UnavailableError, match="454") as caught:
+            EmailCase(post, port, ca, tmp_path, closed).channel().send(message(), "k", 10)
+    assert PASSWORD not in str(caught.value)
+
+
+def _later() -> AuthResult:
+    return AuthResult(success=False, handled=False, message="454 4.7.0 Temporary authentication failure")
+
+
+def test_both_forms_are_complete_and_are_taken_by_any_server(tmp_path: Path) -> None:
+    told = message(text="Grüße: das Postfach läuft voll.\n" * 60, title="Postfach läuft voll")
+    mail = compose(told, "k", "Bereitschaft Süd <ops@shop.example>", ["ops@shop.example"])
+    assert mail.as_bytes().isascii(), "a server need not know 8BITMIME"
+    plain, page = (mail.get_body((one,)) for one in ("plain", "html"))
+    assert plain is not None and page is not None
+    assert mail.get_content_type() == "multipart/alternative" and [*mail.iter_parts()][-1] is page
+    for body in (plain.get_content(), page.get_content()):
+        for word in (
+            "läuft voll",
+            "03:08 (4 min ago)",
+            "web is slow",
+            "2 s",
+            "daytwo alerts ack 17",
+            "2026-11-21 03:12",
+        ):
+            assert word in body, word
+    assert "https://ops.example.com/alerts/17?a=1&b=2" in plain.get_content()
+    assert 'href="https://ops.example.com/alerts/17?a=1&amp;b=2"' in page.get_content()
+    assert mail["From"].addresses[0].display_name == "Bereitschaft Süd"
 
 
 def test_a_subscriber_can_leave_by_one_click() -> None:

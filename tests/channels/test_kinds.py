@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from daytwo.channels import discord, ntfy, pagerduty, slack, teams, telegram
 from daytwo.channels.telegram import TelegramSettings
-from daytwo.core.channel import Event, Message
+from daytwo.core.channel import Event, Message, RejectedError
 from tests.channels import (
     discord_stand_in,
     ntfy_stand_in,
@@ -165,6 +165,7 @@ PAYLOADS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PAYLOADS)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=MESSAGES)
@@ -237,3 +238,25 @@ def test_what_mentions_in_slack_and_discord_is_text() -> None:
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in json.dumps(told)
     shown = discord.payload(message(text="@everyone [a](https://evil.example)"))["embeds"][0]["description"]
     assert "\\@everyone \\[a\\]\\(https" in shown
+
+
+def test_a_group_of_telegram_that_became_a_supergroup_tells_its_new_number(tmp_path: Path) -> None:
+    told = {"ok": False, "description": "Bad Request: group chat was upgraded to a supergroup chat"}
+    with serving(telegram_stand_in.judge) as stand_in:
+        (tmp_path / "token").write_text(telegram_stand_in.TOKEN)
+        made = channel("telegram", tmp_path, token={"file": "token"}, chat=-17, server=stand_in.url)
+        stand_in.faults.append(Reply(400, json.dumps({**told, "parameters": {"migrate_to_chat_id": -1001}})))
+        with pytest.raises(RejectedError, match="upgraded") as caught:
+            made.send(message(), "delivery", 5)
+        assert "chat: -1001" in caught.value.hint
+
+
+def test_a_token_with_a_line_break_in_it_becomes_no_header(tmp_path: Path) -> None:
+    with serving(ntfy_stand_in.judge) as stand_in:
+        (tmp_path / "topic").write_text("shop")
+        (tmp_path / "token").write_text("tk_Secret\r\nX-Evil: 1")
+        made = channel("ntfy", tmp_path, topic={"file": "topic"}, token={"file": "token"}, server=stand_in.url)
+        with pytest.raises(RejectedError, match="token has characters") as caught:
+            made.send(message(), "delivery", 5)
+        assert "Secret" not in str(caught.value)
+        assert not stand_in.taken and not stand_in.refused

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daytwo.core.channel import ChannelError, RejectedError, UnavailableError
-from daytwo.core.telling.post import post, retry_after
+from daytwo.core.telling.post import Answer, post, retry_after
 from tests.channels.stand_in import Reply, StandIn, serving
 from tests.services.net.certs import sign
 
@@ -66,6 +66,11 @@ def test_what_it_says_is_repeated_short_on_one_line_and_without_secrets() -> Non
     with serving(lambda request: Reply()) as stand_in:
         said = failing(stand_in, Reply(400, "no\r\n\x1b[31m /hooks/SecretSecretSecretSecret " + "x" * 5000)).what
     assert len(said) < 300 and "\n" not in said and "\x1b" not in said and "***" in said
+
+
+@pytest.mark.parametrize("text", ["[" * 60_000, "{" * 60_000, "", "\x00", '"\\ud800'])
+def test_an_answer_that_is_no_json_is_none(text: str) -> None:
+    assert Answer(200, text).data is None
 
 
 def test_a_page_for_browsers_is_not_repeated() -> None:

@@ -7,6 +7,7 @@ class TestSlack(ChannelContract):
     def case(self, tmp_path): ...
 """
 
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ import pytest
 
 from daytwo.core.channel import AnyChannel, ChannelError, Event, Message, RejectedError, UnavailableError
 from daytwo.core.errors import SecretError
+from daytwo.core.secrets import redact
 from tests.channels.messages import HOSTILE, empty, enormous, message
 
 PATIENCE = 10.0
@@ -46,7 +48,8 @@ class ChannelCase(ABC):
     @abstractmethod
     def fail(self, how: str) -> Any:
         """Make the next send fail: `busy` (too much, wait 7 seconds), `broken` (an error of the server), `hang`,
-        `drip` (a byte now and then), `cut` (the connection ends), `refused` (a message that is refused for good).
+        `drip` (a byte now and then), `cut` (the connection ends), `refused` (a message that is refused for good),
+        `dated` (too much, wait until a minute from now), `moved` (go elsewhere). What to wait, or True;
         None where that cannot be."""
 
     @abstractmethod
@@ -109,18 +112,31 @@ class ChannelContract:
         case.channel().send(message(), "delivery", PATIENCE)
         assert len(case.received()) == 1
 
-    def test_a_receiver_that_has_too_much_says_how_long_to_wait(self, case: ChannelCase) -> None:
-        wait = case.fail("busy")
+    @pytest.mark.parametrize("how", ["busy", "dated"])
+    def test_a_receiver_that_has_too_much_says_how_long_to_wait(self, case: ChannelCase, how: str) -> None:
+        wait = case.fail(how)
         if wait is None:
             pytest.skip("it cannot say so")
         error = failure(case.channel(), UnavailableError)
         assert isinstance(error, UnavailableError)
         assert error.retry_after == pytest.approx(wait, abs=2)
 
-    def test_a_message_that_is_refused_is_not_tried_again(self, case: ChannelCase) -> None:
-        if case.fail("refused") is None:
+    @pytest.mark.parametrize("how", ["refused", "moved"])
+    def test_a_message_that_is_refused_is_not_tried_again(self, case: ChannelCase, how: str) -> None:
+        if case.fail(how) is None:
             pytest.skip("it cannot fail so")
         silent(case, failure(case.channel(), RejectedError))
+        assert case.received() == [], "a receiver that says where else to go does not get it there either"
+
+    def test_no_line_of_a_log_has_a_secret(self, case: ChannelCase, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+        case.channel().send(message(), "delivery", PATIENCE)
+        case.fail("broken")
+        failure(case.channel(), UnavailableError)
+        for record in caplog.records:
+            said = record.getMessage()
+            shown = said if record.levelno >= logging.WARNING else redact(said)
+            assert not any(secret in shown for secret in case.secrets), record
 
     def test_nobody_there(self, case: ChannelCase) -> None:
         silent(case, failure(case.without_receiver(), UnavailableError))

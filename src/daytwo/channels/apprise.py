@@ -1,5 +1,6 @@
 """Everything else, through Apprise: https://appriseit.com/services/."""
 
+import re
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from daytwo.core.channel import Channel, ChannelSettings, Event, Message, RejectedError, UnavailableError
-from daytwo.core.secrets import SecretRef, resolve
+from daytwo.core.secrets import SecretRef, remember, resolve
 from daytwo.core.service import Place
 from daytwo.core.telling import text
 from daytwo.core.telling.within import Lines, within
@@ -42,6 +43,10 @@ class Apprise(Channel[AppriseSettings]):
         """Send it. While a try from before hangs in Apprise, no other one is begun."""
         message = text.bounded(message)
         url = resolve(self.settings.url, where=f"channels.{self.name}.url", base=self.place.folder).reveal()
+        for part in re.split(r"[/@:?&=,]+", url):
+            # Apprise logs its address in pieces. Any may be a token, but for names of hosts.
+            if len(part) > 7 and "." not in part:
+                remember(part)
         target = self._target(url)
         if not self._busy.acquire(blocking=False):
             raise UnavailableError("the try before hangs still", where=self.where, hint="It is tried again")

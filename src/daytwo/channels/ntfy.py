@@ -44,7 +44,9 @@ class Ntfy(Channel[NtfySettings]):
         base, settings = self.place.folder, self.settings
         topic = resolve(settings.topic, where=f"channels.{self.name}.topic", base=base).reveal()
         if not _TOPIC.fullmatch(topic):
-            raise RejectedError("its topic is none", where=self.where, hint="Up to 64 letters, digits, - and _")
+            raise RejectedError(
+                "its topic is not one", where=self.where, hint="Write up to 64 letters, digits, - and _"
+            )
         headers = {}
         if settings.token is not None:
             token = resolve(settings.token, where=f"channels.{self.name}.token", base=base).reveal()

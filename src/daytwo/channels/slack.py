@@ -81,15 +81,19 @@ def _blocks(message: Message) -> Iterator[Json]:
 
 def _fields(facts: Sequence[Fact]) -> Iterator[Json]:
     shown = [
-        {"type": "mrkdwn", "text": f"*{text.fit(one.name, 100, _label)}*\n{text.fit(one.value, _FIELD - 200, escape)}"}
-        for one in facts
+        _text(f"*{text.fit(one.name, 100, _label)}*\n{text.fit(one.value, _FIELD - 200, escape)}") for one in facts
     ]
     for at in range(0, len(shown), _FIELDS):
         yield {"type": "section", "fields": shown[at : at + _FIELDS]}
 
 
 def _mrkdwn(content: str) -> Json:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": content, "verbatim": True}}
+    return {"type": "section", "text": _text(content)}
+
+
+def _text(content: str) -> Json:
+    """Verbatim: else Slack makes names of channels, and some mentions, into links by itself."""
+    return {"type": "mrkdwn", "text": content, "verbatim": True}
 
 
 def _label(value: str) -> str:

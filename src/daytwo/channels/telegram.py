@@ -42,7 +42,7 @@ class Telegram(Channel[TelegramSettings]):
         """Send it; Telegram knows no keys, so that a second try may be shown twice."""
         token = resolve(self.settings.token, where=f"channels.{self.name}.token", base=self.place.folder).reveal()
         if not _TOKEN.fullmatch(token):
-            raise RejectedError("its token is none", where=self.where, hint="@BotFather shows it: 123456:ABC...")
+            raise RejectedError("its token is not a bot's", where=self.where, hint="@BotFather shows it: 123456:ABC...")
         body = payload(message, self.settings)
         answer = ask(
             f"{self.settings.server.rstrip('/')}/bot{token}/sendMessage", body, where=self.where, timeout=timeout
@@ -53,10 +53,7 @@ class Telegram(Channel[TelegramSettings]):
         told = answer.data if isinstance(answer.data, dict) else {}
         said = spoken(str(told.get("description") or ""))
         if answer.status < 500 and answer.status != 429 and said and not told.get("ok"):
-            hints = {401: "Look at the token", 403: "Add the bot to the chat", 400: "Look at `chat` and `thread`"}
-            raise RejectedError(
-                f"Telegram says: {said}", where=self.where, hint=hints.get(answer.status, "Try it: `channels test`")
-            )
+            raise RejectedError(f"Telegram says: {said}", where=self.where, hint=_hint(answer.status, told))
         try:
             judge(answer, self.where)
         except UnavailableError as error:
@@ -65,6 +62,15 @@ class Telegram(Channel[TelegramSettings]):
             if isinstance(wait, int | float):
                 error.retry_after = max(0.0, float(wait))
             raise
+
+
+def _hint(status: int, told: Json) -> str:
+    more = told.get("parameters")
+    moved = more.get("migrate_to_chat_id") if isinstance(more, dict) else None
+    if isinstance(moved, int):  # https://core.telegram.org/bots/api#responseparameters
+        return f"Write `chat: {moved}`: the group has that number now"
+    hints = {401: "Look at the token", 403: "Add the bot to the chat", 400: "Look at `chat` and `thread`"}
+    return hints.get(status, "Try it: `daytwo channels test`")
 
 
 def payload(message: Message, settings: TelegramSettings) -> Json:

@@ -74,7 +74,7 @@ class Email(Channel[EmailSettings]):
         try:
             mail = compose(message, key, settings.from_, to)
         except ValueError:
-            raise RejectedError("an address to send it to is none", where=self.where) from None
+            raise RejectedError("an address to send it to is not one of e-mail", where=self.where) from None
         password = ""
         if settings.password is not None:
             password = resolve(

@@ -12,6 +12,8 @@ from daytwo.core.channel import Event, Link, Message
 from daytwo.core.telling import text
 
 _SUBJECT = 200
+_POLICY = SMTP.clone(cte_type="7bit")
+"""Text is encoded so that a server without 8BITMIME (RFC 6152) takes it as well."""
 
 
 def compose(message: Message, key: str, sender: str, to: Sequence[str]) -> EmailMessage:
@@ -27,7 +29,7 @@ def compose(message: Message, key: str, sender: str, to: Sequence[str]) -> Email
         ValueError: an address is none.
     """
     message = text.bounded(message)
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = _mailbox(sender)
     mail["To"] = [_mailbox(one) for one in to]
     mail["Subject"] = text.cut(text.headline(message), _SUBJECT)
