@@ -36,9 +36,7 @@ _FAST = 6
 """Seconds: 10,000 probes a minute of 1,000 targets."""
 _TICK = os.sysconf("SC_CLK_TCK")
 _PEERS = ("prometheus", "prometheus-blackbox-exporter")
-_SCRAPE = """\
-global: {{scrape_interval: {every}s, scrape_timeout: 10s, evaluation_interval: 15s}}
-rule_files: [rules.yml]
+SCRAPES = """\
 scrape_configs:
   - job_name: blackbox
     metrics_path: /probe
@@ -49,6 +47,14 @@ scrape_configs:
       - {{source_labels: [__param_target], target_label: instance}}
       - {{target_label: __address__, replacement: "127.0.0.1:{port}"}}
 """
+"""What Prometheus asks through its blackbox exporter, at `port`: `targets`."""
+_SCRAPE = (
+    """\
+global: {{scrape_interval: {every}s, scrape_timeout: 10s, evaluation_interval: 15s}}
+rule_files: [rules.yml]
+"""
+    + SCRAPES
+)
 _RULES = "groups: [{name: up, rules: [{alert: Down, expr: probe_success == 0, for: 45s}]}]\n"
 
 
@@ -134,7 +140,7 @@ def _fast(port: int, seconds: int) -> None:
 
 def _theirs(programs: list[str], port: int, seconds: int) -> Sample:
     with tempfile.TemporaryDirectory(prefix="bench-peers-") as name:
-        folder, (web, probe) = Path(name), (_free(), _free())
+        folder, (web, probe) = Path(name), (free(), free())
         targets = ", ".join(f'"http://127.0.0.1:{port}/api/health?n={number}"' for number in range(TARGETS))
         (folder / "prometheus.yml").write_text(_SCRAPE.format(every=_EVERY, targets=targets, port=probe))
         (folder / "rules.yml").write_text(_RULES)
@@ -184,7 +190,8 @@ def _memory(pid: int) -> float:
     return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
 
 
-def _free() -> int:
+def free() -> int:
+    """A port of this machine that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as one:
         return int(one.getsockname()[1])
 

@@ -17,7 +17,6 @@ from daytwo.config.document import Document, dump, parse
 from daytwo.config.making import services_of
 from daytwo.config.recipes import merge, packaged
 from daytwo.core.check import Timing
-from daytwo.core.units import Percent
 from daytwo.serve.own_checks import all_checks
 from daytwo.watch.catalog import checks_of
 from daytwo.watch.logs.patterns import patterns_of
@@ -152,23 +151,71 @@ def test_what_postiz_says_is_found_and_explained(name: str, tmp_path: Path) -> N
         assert not re.search(patterns[name].match, line), line
 
 
-def test_the_numbers_of_the_documents(tmp_path: Path) -> None:
-    postiz, wordpress, app = (extended(one, tmp_path) for one in ("postiz", "wordpress", "vercel-postgres"))
-    rules = postiz.rules
-    assert (rules["restarts"].warning, str(rules["restarts"].over)) == ("> 3", "1h")
-    assert (rules["memory"].critical, rules["disk"].warning) == ("> 90%", "> 85%")
-    assert (rules["app-memory"].warning, rules["app-cpu"].warning) == ("> 2.5GB", "> 60%")
-    timing = checks_of(services_of(wordpress).values())["web"].timing
-    assert timing == Timing(every=300, timeout=10, retries=3, failures=3)
-    assert (str(wordpress.objectives.p95), str(wordpress.objectives.errors)) == ("2s", "5%")
-    limits = wordpress.security.limits
-    counts = {kind: (limit.count, float(limit.within)) for kind, limit in limits.items()}
-    assert counts == {"auth_failure": (10, 60), "rate_limit": (50, 60), "suspicious": (5, 60)}
-    assert [(app.rules[one].warning, app.rules[one].critical) for one in ("slow", "faulty", "memory")] == [
-        ("> 1s", "> 2s"), ("> 5%", "> 10%"), ("> 80%", "> 90%"),
-    ]  # fmt: skip
-    hours = extended("sqlite-app", tmp_path).objectives
-    assert hours.uptime == Percent.parse("99.9%") and [str(one) for one in hours.hours] == ["mon-fri 09:00-17:00"]
+NUMBERS = [
+    ("postiz", "services.db.kind", "postgres", "P12, 000:58 `PostgreSQL (pg_isready)`"),
+    ("postiz", "services.cache.kind", "redis", "P12, 000:58 `Redis (redis-cli ping)`"),
+    ("postiz", "rules.app-memory.warning", "> 2.5GB", "P11, 000:57 `RAM usage stays under 2.5GB`"),
+    ("postiz", "rules.app-cpu.warning", "> 60%", "P11, 000:57 `CPU under 60% during normal operation`"),
+    ("postiz", "rules.host-cpu.warning", "> 60%", "P11, 000:57"),
+    ("postiz", "rules.logs-grow.series", "*.container.log_size", "P11, 000:59 `confirm logs don't exhaust disk`"),
+    ("postiz", "rules.oauth.series", "logs.oauth", "P13, 000:60 `OAuth errors`"),
+    ("postiz", "rules.mcp.series", "logs.mcp", "P13, 000:60 `MCP connection failures`"),
+    ("postiz", "rules.platform.series", "logs.platform", "P13, 000:60 `platform API errors`"),
+    ("postiz", "rules.database.series", "logs.database", "P13, 000:60 `database connection errors`"),
+    ("postiz", "rules.restarts.warning", "> 3", "P14, 000:61 `container restarts >3 in 1 hour`"),
+    ("postiz", "rules.restarts.take", "increase", "P14, 000:61"),
+    ("postiz", "rules.restarts.over", "1h", "P14, 000:61"),
+    ("postiz", "rules.memory.critical", "> 90%", "P14, 000:61 `memory usage >90%`"),
+    ("postiz", "rules.disk.warning", "> 85%", "P9, P14, 000:61 `disk usage >85%`"),
+    ("postiz", "backups.nightly.at", "0 3 * * *", "P8, 000:37"),
+    ("postiz", "backups.nightly.keep.last", "7", "P6, 000:22 `only the last 7`"),
+    ("wordpress", "services.web.check.every", "5m", "C1, 001:23 `interval: 5m`"),
+    ("wordpress", "services.web.check.timeout", "10s", "C1, 001:24 `timeout: 10s`"),
+    ("wordpress", "services.web.check.retries", "3", "C1, 001:25 `retries: 3`"),
+    ("wordpress", "services.web.check.failures", "3", "C1, 001:26 `alert_threshold: 3`"),
+    ("wordpress", "objectives.p95", "2s", "C2, 001:32 `p95 < 2s`"),
+    ("wordpress", "rules.slow.take", "p95", "C2, 001:32"),
+    ("wordpress", "rules.slow.warning", "> 2s", "C2, 001:32"),
+    ("wordpress", "objectives.errors", "5%", "C2, 001:33 `Error rate (< 5%)`"),
+    ("wordpress", "objectives.uptime", "99.9%", "C19, 001:448 `Uptime (> 99.9%)`"),
+    ("wordpress", "rules.faulty.warning", "> 5%", "C2, 001:33"),
+    ("wordpress", "rules.faulty.critical", "> 10%", "C14, 001:287 `threshold: 10%`"),
+    ("wordpress", "security.limits.auth_failure.count", "10", "C3, 001:55 `10/minute`"),
+    ("wordpress", "security.limits.rate_limit.count", "50", "C3, 001:58 `50/minute`"),
+    ("wordpress", "security.limits.suspicious.count", "5", "C3, 001:61 `5/minute`"),
+    ("wordpress", "security.limits.auth_failure.within", "1m", "C3, 001:55"),
+    ("wordpress", "security.limits.rate_limit.within", "1m", "C3, 001:58"),
+    ("wordpress", "security.limits.suspicious.within", "1m", "C3, 001:61"),
+    ("vercel-postgres", "rules.slow.warning", "> 1s", "N16, 002:288 `Response time > 1000ms (warning)`"),
+    ("vercel-postgres", "rules.slow.critical", "> 2s", "N16, 002:289 `> 2000ms (critical)`"),
+    ("vercel-postgres", "rules.faulty.warning", "> 5%", "N16, 002:290 `Error rate > 5% (warning)`"),
+    ("vercel-postgres", "rules.faulty.critical", "> 10%", "N16, 002:291 `> 10% (critical)`"),
+    ("vercel-postgres", "rules.memory.warning", "> 80%", "N16, 002:292 `Memory usage > 80% (warning)`"),
+    ("vercel-postgres", "rules.memory.critical", "> 90%", "N16, 002:293 `> 90% (critical)`"),
+    ("vercel-postgres", "services.web.check.failures", "3", "C1, 001:26"),
+    ("vercel-postgres", "security.limits.auth_failure.count", "10", "C3, 001:55"),
+    ("vercel-postgres", "security.limits.rate_limit.count", "50", "C3, 001:58"),
+    ("vercel-postgres", "security.limits.suspicious.count", "5", "C3, 001:61"),
+    ("sqlite-app", "objectives.uptime", "99.9%", "W7, 004:56 `99.9%+ during business hours`"),
+    ("sqlite-app", "objectives.hours.0", "mon-fri 09:00-17:00", "W7, 004:56"),
+]
+"""What a document asks for, and where: the row of the requirements, the document's number and its line."""
+
+
+@pytest.mark.parametrize(("recipe", "path", "wanted", "source"), NUMBERS, ids=[f"{one[0]}.{one[1]}" for one in NUMBERS])
+def test_the_numbers_of_the_documents(recipe: str, path: str, wanted: str, source: str, tmp_path: Path) -> None:
+    found: Any = extended(recipe, tmp_path)
+    for step in path.split("."):
+        if isinstance(found, Mapping):
+            found = found[step]
+        else:
+            found = found[int(step)] if isinstance(found, tuple) else getattr(found, step)
+    assert str(found) == wanted, source
+
+
+def test_what_is_asked_is_what_the_check_does(tmp_path: Path) -> None:
+    timing = checks_of(services_of(extended("wordpress", tmp_path)).values())["web"].timing
+    assert timing == Timing(every=300, timeout=10, retries=3, failures=3), "C1, 001:21-26"
 
 
 KEYS = st.sampled_from(["a", "b", "c", "kind", "env"])

@@ -10,7 +10,7 @@ from daytwo.config.types import Count, Model, Names, Slug, Span
 from daytwo.core.units import Duration
 
 AccessFormat = Literal["caddy", "nginx", "nginx-json", "traefik"]
-Detector = Literal["caddy", "nginx", "postgres", "sshd", "wordpress"]
+Detector = Literal["caddy", "nginx", "nginx-json", "postgres", "sshd", "traefik", "wordpress"]
 """What knows the lines in which a program says that it refused somebody."""
 SecurityKind = Slug
 """What sort of thing happened: `auth_failure`, `rate_limit`, `suspicious`, `key_exposure`, or a word of one's own."""

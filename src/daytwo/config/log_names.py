@@ -24,6 +24,17 @@ def check_logs(parts: Parts) -> None:
             if isinstance(log, str) and log not in followed:
                 where = ("patterns", name, "logs") if isinstance(named, str) else ("patterns", name, "logs", index)
                 parts.problem(f"there is no log {log}; {_instead(log, followed, contained)}", *where)
+    _detected(parts, followed, contained)
+
+
+def _detected(parts: Parts, followed: list[str], contained: Mapping[str, object]) -> None:
+    """The logs in which detectors look."""
+    written = parts.document.data.get("security")
+    detect = written.get("detect") if isinstance(written, Mapping) else None
+    for log in detect if isinstance(detect, Mapping) else ():
+        if log not in followed:
+            said = f"there is no log {log}; {_instead(str(log), followed, contained)}"
+            parts.problem(said, "security", "detect", log, key=True)
 
 
 def _log(parts: Parts, name: str, block: Mapping[str, Any], contained: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from daytwo.config.problems import Path, nearest
-from daytwo.config.responding import Incidents
+from daytwo.config.responding import MOST_COMPONENTS, Incidents
 from daytwo.config.validate import Parts
 
 
@@ -29,6 +29,7 @@ def check_reaching(parts: Parts) -> None:
     _one_meaning(parts, rotas, people, channels)
     _fallbacks(parts, channels)
     _subscribers(parts, channels)
+    _page(parts)
 
 
 def _acting(parts: Parts) -> None:
@@ -39,8 +40,14 @@ def _acting(parts: Parts) -> None:
             if grade not in grades:
                 parts.problem(f"there is no severity {grade}; {nearest(grade, grades)}", *where)
         for where, what in _words(parts, ("actions", name, "do")):
-            if what == "block_ip" and blocker is None:
+            if what == "block_ip" and blocker is None and not _brought(parts, where):
                 parts.problem("nothing shuts addresses out: add `blocking: {by: {kind: nftables}}`", *where)
+
+
+def _brought(parts: Parts, where: Path) -> bool:
+    """Whether a packaged recipe says it: what it would do comes to life with what the file adds."""
+    spot = parts.document.spot(where)
+    return spot is not None and spot.file.startswith("recipe ")
 
 
 def _one_meaning(parts: Parts, rotas: list[str], people: list[str], channels: list[str]) -> None:
@@ -83,6 +90,20 @@ def _subscribers(parts: Parts, channels: list[str]) -> None:
             parts.problem(f"there is no channel {name}; {nearest(name, channels)}", *where)
         elif name in parts.channels and parts.channels[name].kind != "email":
             parts.problem(f"{name} is no e-mail channel, and subscribers have only their addresses", *where)
+
+
+def _page(parts: Parts) -> None:
+    page, services = _at(parts, ("status_page",)), parts.names("services")
+    if isinstance(page, Mapping) and not page.get("components") and len(services) > MOST_COMPONENTS:
+        parts.problem(
+            f"{len(services)} services are more than a page can show ({MOST_COMPONENTS}); say with `components` what "
+            'users know, such as `components: {web: {services: ["web*"]}}`',
+            "status_page",
+        )
+    for name in _keys(parts, ("incidents", "severities")):
+        grade = _at(parts, ("incidents", "severities", name))
+        if isinstance(grade, Mapping) and grade.get("announce") is True and grade.get("public") is not True:
+            parts.problem("only what is public can be announced: add `public: true`", "incidents", "severities", name)
 
 
 def _named(parts: Parts, path: Path, noun: str, known: Iterable[str]) -> None:

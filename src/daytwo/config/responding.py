@@ -109,6 +109,9 @@ class Rota(Model):
         default=None, description="IANA zone of its times; the app's when absent"
     )
     overrides: tuple[Override, ...] = Field(default=(), description="times in which somebody else takes over")
+    gaps: Literal["warn", "allow"] = Field(
+        default="warn", description="whether times without anybody are mistakes, that everybody of it is told of"
+    )
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -137,6 +140,9 @@ class Severity(Model):
     resolve: Span | None = Field(default=None, description="within how long it should be over")
     escalate: tuple[Step, ...] = Field(default=(), description="who is told when nobody acknowledges it, and when")
     public: bool = Field(default=False, description="whether it is shown on the status page without being asked")
+    announce: bool = Field(
+        default=False, description="whether users are told at once that one is open, in the words of the status page"
+    )
 
 
 class Opens(Model):
@@ -195,6 +201,10 @@ class Incidents(Model):
         return self
 
 
+MOST_COMPONENTS = 200
+"""More than anybody reads, and the page is sent to everybody whole."""
+
+
 class Component(Model):
     """A part of the app, as users know it."""
 
@@ -235,7 +245,7 @@ class StatusPage(Model):
         default=None, description="its public address, for links in mails and the feed; the daemon's when absent"
     )
     components: dict[Name, Component] = Field(
-        default={}, description="what is shown, by name; every service when absent"
+        default={}, max_length=MOST_COMPONENTS, description="what is shown, by name; every service when absent"
     )
     folder: str | None = Field(default=None, description="where it is written as files, for any web server")
     subscribe: str | None = Field(

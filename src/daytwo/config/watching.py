@@ -8,7 +8,7 @@ from daytwo.config.types import Count, Model, Names, Span
 from daytwo.core.threshold import Threshold
 from daytwo.core.units import Duration
 
-Level = Literal["warning", "critical"]
+Level = Literal["info", "warning", "critical"]
 Take = Literal[
     "last",
     "mean",
@@ -54,7 +54,9 @@ class Rule(Model):
     failures: Count | None = Field(
         default=None, description="failed observations in a row, with `check`; what the check finds right when absent"
     )
-    level: Level = Field(default="critical", description="how bad it is, with `check` and `take: absent`")
+    level: Level = Field(
+        default="critical", description="how bad it is, with `check` and `take: absent`; `info` is only to be known"
+    )
     series: str | None = Field(
         default=None, description="name of a series, or a pattern such as `*.container.memory`: its numbers are judged"
     )

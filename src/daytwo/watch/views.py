@@ -78,6 +78,7 @@ class SeriesData(BaseModel):
     name: str
     unit: str
     total: bool = Field(description="whether it is a counter, whose increase is what counts")
+    counts: bool = Field(description="whether each value is an event, so that how many there are is what counts")
     value: float | None
     at: datetime | None
 
@@ -100,6 +101,7 @@ class ChartData(BaseModel):
     name: str
     unit: str
     total: bool
+    counts: bool = Field(description="whether each value is an event, so that `count` is what counts")
     begin: datetime
     end: datetime
     count: int
@@ -201,6 +203,7 @@ class Views:
                 name=one.name,
                 unit=one.unit,
                 total=one.total,
+                counts=one.counts,
                 value=newest.value if newest else None,
                 at=newest.at if newest else None,
             )
@@ -231,6 +234,7 @@ class Views:
             name=name,
             unit=known[name].unit,
             total=known[name].total,
+            counts=known[name].counts,
             begin=begin,
             end=now,
             count=whole.count,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from secrets import token_hex
 import pytest
 
 from daytwo.cli.main import run as daytwo
-from daytwo.core.check import Observation, Timing, Verdict
+from daytwo.core.check import Check, Observation, Timing, Verdict
 from daytwo.core.command import Command
 from daytwo.core.containers import ContainerCheck, Wanted
 from daytwo.core.containers.figures import Figures
@@ -23,6 +24,7 @@ from daytwo.core.containers.listing import listing
 from daytwo.core.run import Run
 from daytwo.core.service import AnyService, Place
 from daytwo.core.target import LOCAL, Ssh, Target
+from daytwo.services.command import CommandService, CommandSettings
 from daytwo.services.container import Container, ContainerSettings
 from daytwo.watch.asking import Asker
 from daytwo.watch.connectivity import Connectivity
@@ -53,7 +55,7 @@ def asked(act: Callable[[Asker], Awaitable[None]]) -> None:
     asyncio.run(go())
 
 
-def once(check: ContainerCheck) -> Observation:
+def once(check: Check) -> Observation:
     """One observation with a view of its own, as `daytwo check` has."""
     found: list[Observation] = []
 
@@ -428,6 +430,49 @@ def test_without_docker_nothing_is_known(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen.why.startswith("docker is not installed")
 
 
+def test_without_a_right_to_the_engine_nothing_is_known_and_the_way_out_is_named(
+    engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("docker")
+    assert real
+    other = f"exec setpriv --reuid=65534 --regid=65534 --clear-groups env DOCKER_CONFIG=/nonexistent {real}"
+    (tmp_path / "docker").write_text(f'#!/bin/sh\n{other} "$@"\n')
+    (tmp_path / "docker").chmod(0o755)
+    with named(engine) as name:
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        settings = CommandSettings.model_validate({"kind": "command", "container": name, "probe": ["true"]})
+        inside = CommandService("job", settings, Place(Path(), "shop", "test")).checks()[0]
+        seen = [once(checked(name)), once(inside)]
+        monkeypatch.undo()
+    for one in seen:
+        assert one.verdict is Verdict.INCONCLUSIVE
+        assert "no permission on the Docker socket" in one.why
+        assert "Add the user to the group docker" in one.why
+
+
+def test_restarts_while_nobody_watches_are_told_by_the_container(engine: DockerEngine) -> None:
+    """A daemon that begins goes on with the count of the one before, and with what the engine counted meanwhile."""
+    lives = (
+        'n=$(cat /left 2>/dev/null || echo 0); test "$n" = 0 || { echo $((n - 1)) > /left; exit 1; }; exec sleep 9999'
+    )
+    with named(engine, "--restart", "always", command=("sh", "-c", lives)) as name:
+        before = once(checked(name))
+        assert (before.verdict, before.numbers["restarts"]) == (Verdict.OK, 0)
+        engine.run("exec", name, "sh", "-c", "echo 2 > /left; kill 1")
+        template = "{{.RestartCount}} {{.State.Running}}"
+        wait_until(
+            lambda: engine.run("inspect", "--format", template, name).stdout.strip() == "3 true", what="it stays"
+        )
+        again = checked(name)
+        again.recall(before)
+        after = once(again)
+        assert after.numbers["restarts"] == 3
+        engine.run("restart", "--time", "0", name)
+        last = checked(name)
+        last.recall(after)
+        assert once(last).numbers["restarts"] == 4, "by hand, which the engine does not count"
+
+
 KEEPS_WATCHING = """
 import asyncio, sys
 from pathlib import Path
@@ -484,6 +529,7 @@ def test_a_compose_service_is_found_whatever_its_container_is_called(engine: Doc
         with named(engine, *options) as new:
             seen = once(check)
             assert (seen.verdict, seen.facts["container"]) == (Verdict.OK, new), "the one that runs"
+            assert seen.facts["containers"] == "1 of 2 run"
 
 
 def test_ps_shows_the_app_s_containers_without_a_daemon(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -15,12 +16,13 @@ from typing import Any
 import pytest
 
 from daytwo.core.containers import Wanted
+from daytwo.watch.logs.following import follower_of
 from daytwo.watch.logs.lines import LONGEST
 from daytwo.watch.logs.sources import Log
 from tests.parts.docker import DockerEngine
 from tests.real.serve.running import PROGRAM, Place, place, until
 from tests.real.watch.standins import cut_socket
-from tests.watch.logs.following import heard
+from tests.watch.logs.following import Heard, heard
 
 TALKING = (
     "i=0; while [ $i -lt $0 ]; do i=$((i+1)); echo tick $i; [ $((i%3)) = 0 ] && echo tick err $i >&2; sleep 0.01; done; "
@@ -155,6 +157,63 @@ def test_what_a_container_says_in_the_worst_way(engine: DockerEngine, name: str,
         say("echo whole")
         with heard(here, tmp_path, position) as last:
             last.hears("whole")
+
+
+@pytest.fixture
+def replicas() -> Log:
+    return Log("worker", "container", wanted=Wanted(project=f"daytwo{token_hex(4)}", service="worker"))
+
+
+def replica(engine: DockerEngine, log: Log, word: str, *options: str) -> contextlib.AbstractContextManager[str]:
+    """A container of the service, that says a few lines."""
+    labels = {"project": log.wanted.project, "service": log.wanted.service}
+    given = [word for key, value in labels.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
+    text = f"for i in 1 2 3; do echo {word} $i; sleep 0.1; done; exec sleep infinity"
+    return engine.container(*given, *options, command=("sh", "-c", text))
+
+
+def all_of(*words: str) -> list[str]:
+    return sorted(f"{word} {number}" for word in words for number in (1, 2, 3))
+
+
+def test_all_replicas_of_a_service_are_followed_as_they_come_and_go(
+    engine: DockerEngine, replicas: Log, tmp_path: Path
+) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(replica(engine, replicas, "a"))
+        with heard(replicas, tmp_path) as said:
+            stack.enter_context(replica(engine, replicas, "b"))
+            with (
+                replica(engine, replicas, "c"),
+                replica(engine, replicas, "x", "--label", "com.docker.compose.oneoff=True"),
+            ):
+                said.until(
+                    lambda: set(all_of("b", "c")) <= set(said.texts), "those that came later, from their beginning"
+                )
+            assert not any(text.startswith("x") for text in said.texts), "one of `docker compose run` is none of them"
+            before = [text for text in said.texts if not text.startswith("a")]
+            assert sorted(before) == all_of("b", "c")
+            position = said.position
+        stack.enter_context(replica(engine, replicas, "d"))
+        with heard(replicas, tmp_path, position) as again:
+            again.until(lambda: all_of("d") == sorted(again.texts), "only what was not heard before")
+
+
+def test_the_past_of_all_replicas_is_told_in_order(engine: DockerEngine, replicas: Log, tmp_path: Path) -> None:
+    follower = follower_of(replicas, "", tmp_path, lambda: datetime.now(UTC))
+    with replica(engine, replicas, "a"), replica(engine, replicas, "b"), replica(engine, replicas, "c") as last:
+        until(lambda: "c 3" in engine.run("logs", last).stdout, "it has said all")
+        found = list(follower.past(None, None, None))
+        assert sorted(line.text for line in found) == all_of("a", "b", "c")
+        assert [line.at for line in found] == sorted(line.at for line in found)
+        other = follower_of(replicas, "", tmp_path, lambda: datetime.now(UTC))
+        assert [line.text for line in other.past(None, None, 4)] == [line.text for line in found[-4:]]
+        follower.start()
+        try:
+            with replica(engine, replicas, "d"):
+                Heard(follower).hears("d 1", "d 2", "d 3")
+        finally:
+            follower.close()
 
 
 def test_logs_from_the_command_line_merge_and_follow(app: Place, engine: DockerEngine, name: str) -> None:

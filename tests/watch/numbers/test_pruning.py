@@ -1,7 +1,7 @@
 """What is deleted, and what windows say after that."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -138,3 +138,38 @@ def test_another_app_in_the_same_state_keeps_its_own(story: Story) -> None:
     prune(story)
     other.check(DAY, DAY + timedelta(days=1))
     other.check(at("03:07:30"), at("09:41:10"))
+
+
+def series(story: Story) -> list[str]:
+    with story.database.read() as connection:
+        return story.numbers.names(connection)
+
+
+def forget(story: Story, *named: str, now: datetime = NOW) -> list[str]:
+    with story.database.begin() as connection:
+        return story.numbers.forget(connection, now, lambda name: name in named)
+
+
+def test_series_of_which_nothing_is_left_go_when_nothing_names_them(database: Database, numbers: Numbers) -> None:
+    """At each level there may be something left, and the newest series stays, so that its number is not given again."""
+    for name in ("old.a", "old.b", "named.c"):
+        Story(database, numbers, name).tell([(ms(DAY), 1.0)], DAY)
+    story = Story(database, numbers, "web.duration")
+    story.tell([(ms(DAY) + hour * 3_600_000, 1.0) for hour in range(24 * 4)], NOW)
+    story.roll(NOW)
+    assert forget(story) == [], "all of it is left"
+    later = NOW + timedelta(days=10)
+    story.tell([(ms(later), 1.0)], later)
+    story.roll(later)
+    for kept in (HOURS.model_copy(update={"days": Duration(30 * 86400)}), HOURS):
+        assert forget(story, now=later) == [], "at least the sums of days are left"
+        with database.begin() as connection:
+            while numbers.prune(connection, later, kept, 1000):
+                pass
+    assert forget(story, "named.c", now=DAY + timedelta(days=1)) == [], "it has just been made"
+    assert forget(story, "named.c", now=later) == ["old.a", "old.b"]
+    assert series(story) == ["named.c", "web.duration"]
+    assert forget(story, now=later) == ["named.c"]
+    assert Story(database, numbers, "old.a").tell([(ms(later), 2.0)], later) == 1, "it may come again"
+    with database.read() as connection:
+        assert numbers.summary(connection, "old.a", NOW, later + timedelta(seconds=1)).sum == 2.0

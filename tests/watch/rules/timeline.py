@@ -10,7 +10,8 @@
     09:00 back                           its clock was set back
     10:05 reload                         the configuration is read again (see `World.rules`)
 
-Between two lines the daemon judges every fifteen seconds. `World.play` gives what was told, in words, too.
+Between two lines the daemon judges every fifteen seconds, unless `World.stroke` says otherwise. `World.play` gives what
+was told, in words, too.
 """
 
 import re
@@ -104,6 +105,7 @@ class World:
         self.told: list[Transition] = []
         self.evaluator: Evaluator | None = None
         self.now = DAY
+        self.stroke = TICK
 
     def play(self, script: str, *, restarts: frozenset[int] = frozenset()) -> list[str]:
         """Play a time line.
@@ -143,8 +145,8 @@ class World:
         return found[0].state if found else State.OK
 
     def _wait(self, until: datetime, jump: bool) -> None:
-        while not jump and self.now + TICK < until:
-            self.now += TICK
+        while not jump and self.now + self.stroke < until:
+            self.now += self.stroke
             self.judge()
         self.now = until
 

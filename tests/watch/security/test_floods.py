@@ -40,6 +40,7 @@ def test_one_source_writes_few_rows_and_every_event_counts(scene: Scene) -> None
         )
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_addresses_write_no_more_than_the_budget(database: Database) -> None:
     scene = Scene(database, budget=Budget(500, 0), most=50)
     scene.limits = {"auth_failure": {"count": 2, "within": "1m"}}

@@ -4,6 +4,8 @@ import pytest
 
 from daytwo.config.models import Config
 from daytwo.watch.logs.lines import Line
+from daytwo.watch.logs.matching import words_of
+from daytwo.watch.security.detectors import DETECTORS
 from daytwo.watch.security.reader import SecurityReader
 from tests.watch.security.conftest import Scene, clock
 
@@ -46,6 +48,14 @@ LINES = [
     ("nginx", r'203.0.113.9 - - [21/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 9 "-" "\x22 401 \x22"', None),
     ("caddy", '{"level":"info","ts":1,"logger":"http.log.access","request":{"remote_ip":"203.0.113.9","uri":"/","headers":{"User-Agent":["\\"status\\":429,"]}},"size":0,"status":401}', ("auth_failure", "203.0.113.9", "", "")),
     ("caddy", '{"request":{"remote_ip":"203.0.113.9","headers":{"X":["\\"status\\":401,"]}},"size":0,"status":200}', None),
+    ("nginx-json", '{"time_iso8601":"2026-11-21T10:00:00+00:00","remote_addr":"203.0.113.9","remote_user":"bob","request":"GET /admin?x=1 HTTP/1.1","status":"401","http_user_agent":"x"}', ("auth_failure", "203.0.113.9", "bob", "/admin")),
+    ("nginx-json", '{"status": 429, "request_uri": "/api", "remote_user": "-", "remote_addr": "2001:db8::9"}', ("rate_limit", "2001:db8::9", "", "/api")),
+    ("nginx-json", r'{"remote_addr":"203.0.113.9","http_user_agent":"\"status\":401,","status":200}', None),
+    ("nginx-json", r'{"http_user_agent":"\"remote_addr\":\"192.0.2.1\"","remote_addr":"203.0.113.9","status":401}', ("auth_failure", "203.0.113.9", "", "")),
+    ("traefik", '{"ClientHost":"203.0.113.9","ClientUsername":"-","DownstreamStatus":401,"Duration":12000,"RequestMethod":"GET","RequestPath":"/dashboard/","request_User-Agent":"x"}', ("auth_failure", "203.0.113.9", "", "/dashboard/")),
+    ("traefik", '{"RequestPath":"/","OriginStatus":429,"DownstreamStatus":429,"ClientHost":"203.0.113.9"}', ("rate_limit", "203.0.113.9", "", "/")),
+    ("traefik", r'{"ClientHost":"203.0.113.9","DownstreamStatus":200,"request_DownstreamStatus":"401","request_X":"\"DownstreamStatus\":401,"}', None),
+    ("traefik", '203.0.113.9 - bob [21/Nov/2026:10:00:00 +0000] "GET /x HTTP/1.1" 401 17 "-" "-" 7 "web@docker" "http://172.18.0.3:80" 1ms', ("auth_failure", "203.0.113.9", "bob", "/x")),
     ("wordpress", '203.0.113.9 - - [21/Nov/2026:10:00:00 +0000] "POST /wp-login.php HTTP/1.1" 200 4523 "-" "x"', ("auth_failure", "203.0.113.9", "", "/wp-login.php")),
     ("wordpress", '203.0.113.9 - - [21/Nov/2026:10:00:00 +0000] "POST /wp-login.php HTTP/1.1" 302 0 "-" "x"', None),
 ]  # fmt: skip
@@ -58,6 +68,20 @@ def test_detectors_on_lines_as_they_are(
     made = reader(scene, security={"detect": {"a": name}})
     assert read(scene, made, text, log="b") == [], "only in the log that it is meant for"
     assert read(scene, made, text) == ([] if wanted is None else [wanted])
+
+
+def test_detectors_ask_only_about_lines_that_may_tell_something() -> None:
+    """Each has a word that is in whatever it finds, so that the many other lines cost nothing."""
+    for name, detections in DETECTORS.items():
+        for one in detections:
+            assert words_of(one.match), name
+
+
+def test_a_line_made_to_take_long_does_not(scene: Scene) -> None:
+    made = reader(scene, security={"detect": {"a": ["nginx-json", "traefik", "caddy"]}})
+    texts = ['{"status":401,' + '"remote_addr":' * 5000, '{"DownstreamStatus":401,' + '"RequestPath":"' * 5000]
+    read(scene, made, *texts)
+    assert not made.trouble
 
 
 def test_a_pattern_of_ones_own(scene: Scene) -> None:

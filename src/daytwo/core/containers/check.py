@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from daytwo.core.check import Around, Check, Measure, Observation, Timing, Unit
+from daytwo.core.containers.history import Earlier
 from daytwo.core.containers.listing import Container, Wanted
 from daytwo.core.containers.usage import Usage
 from daytwo.core.containers.view import Seen, View
@@ -53,6 +56,11 @@ class ContainerCheck(Check):
         self.wanted = wanted
         self.host = host
         self._before: tuple[str, int, Usage] | None = None
+        self._earlier: Earlier | None = None
+
+    def recall(self, before: Observation) -> None:
+        """Go on counting: what happened while nobody watched is told by the container."""
+        self._earlier = _earlier(before)
 
     async def probe(self, around: Around) -> Observation:
         """Look at the container. Whatever is wrong with the engine says nothing of it."""
@@ -69,10 +77,14 @@ class ContainerCheck(Check):
             return Observation.failed(self._missing(seen))
         # Of several of a Compose service, and while one takes the place of another: one that runs.
         one = min(found, key=lambda container: (not container.runs, container.name))
-        return await self._observed(one, seen, view, end)
+        observed = await self._observed(one, seen, view, end)
+        if len(found) == 1:
+            return observed
+        several = f"{sum(other.runs for other in found)} of {len(found)} run"
+        return replace(observed, facts={**observed.facts, "containers": several})
 
     async def _observed(self, one: Container, seen: Seen, view: View, end: float) -> Observation:
-        tally = view.tally(one.name)
+        tally = view.tally(one, self._earlier)
         numbers = {"restarts": float(tally.restarts), "oom_kills": float(tally.oom_kills)}
         facts = _facts(one, seen, tally.exit_code)
         if one.runs:
@@ -141,5 +153,23 @@ def _facts(one: Container, seen: Seen, last_exit: int | None) -> dict[str, str]:
         "container": one.name,
         "id": one.id[:12],
         "exit_code": "" if exit_code is None else str(exit_code),
+        "started": datetime.fromtimestamp(one.started // 1_000_000_000, UTC).isoformat() if one.started else "",
+        "restart_count": str(one.restarts),
     }
     return {name: one_line(value) for name, value in facts.items() if value}
+
+
+def _earlier(before: Observation) -> Earlier | None:
+    """What an observation tells of a container; None where there was none."""
+    facts, numbers = before.facts, before.numbers
+    try:
+        return Earlier(
+            name=facts["container"],
+            id=facts["id"],
+            started=int(datetime.fromisoformat(facts["started"]).timestamp()),
+            policy=int(facts["restart_count"]),
+            restarts=int(numbers["restarts"]),
+            oom_kills=int(numbers["oom_kills"]),
+        )
+    except (KeyError, ValueError):
+        return None

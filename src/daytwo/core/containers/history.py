@@ -2,6 +2,7 @@
 
 The engine's own counter is of one container and of its restart policy alone: it begins anew when the container is made
 anew, and knows nothing of a restart by hand. So what counts here is every start under the same name but the first.
+Only of what happened while nobody watched, that counter is all there is.
 """
 
 import json
@@ -87,11 +88,40 @@ class Tally:
     doubted: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was known of a container when somebody watched last.
+
+    Args:
+        name: its name.
+        id: its id, or the beginning of it.
+        started: its start, in whole seconds since 1970.
+        policy: restarts by its restart policy until then.
+        restarts: starts under its name but the first.
+        oom_kills: how often it had run out of memory.
+    """
+
+    name: str
+    id: str
+    started: int
+    policy: int
+    restarts: int
+    oom_kills: int
+
+    def starts_until(self, one: Container) -> int:
+        """How often it was started since, at least: several restarts by hand cannot be told from one."""
+        if not one.id.startswith(self.id):
+            return 1 + one.restarts if one.started else 0
+        again = one.started // 1_000_000_000 > self.started
+        return max(one.restarts - self.policy, int(again))
+
+
 class History:
     """The tallies of an engine's containers, by name."""
 
     def __init__(self) -> None:
         self._tallies: dict[str, Tally] = {}
+        self._taken: set[str] = set()
         self._heard: deque[Event] = deque(maxlen=_BACKLOG)
         self.until = 0
         """The time of the newest event, in nanoseconds by the engine's clock."""
@@ -99,6 +129,21 @@ class History:
     def of(self, name: str) -> Tally:
         """What happened under a name."""
         return self._tallies.setdefault(name, Tally())
+
+    def take(self, one: Container, earlier: Earlier | None = None) -> Tally:
+        """What happened under the name of a container, as going on from what was known earlier.
+
+        Args:
+            one: the container as it is now.
+            earlier: what was known before; it counts the first time that the name is asked for.
+        """
+        tally = self.of(one.name)
+        if one.name not in self._taken:
+            self._taken.add(one.name)
+            if earlier is not None and earlier.name == one.name:
+                tally.restarts = earlier.restarts + max(tally.restarts, earlier.starts_until(one))
+                tally.oom_kills += earlier.oom_kills
+        return tally
 
     def hear(self, event: Event) -> bool:
         """Take an event.
@@ -135,6 +180,7 @@ class History:
         if len(self._tallies) > _MOST:
             there = {one.name for one in containers}
             self._tallies = {name: tally for name, tally in self._tallies.items() if name in there}
+            self._taken &= there
 
 
 def _started(tally: Tally, event: Event) -> None:

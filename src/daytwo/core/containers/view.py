@@ -13,7 +13,7 @@ from typing import TypeVar
 from daytwo.core.check import Shared
 from daytwo.core.containers.figures import Figures
 from daytwo.core.containers.flight import Flight
-from daytwo.core.containers.history import Event, History, Tally
+from daytwo.core.containers.history import Earlier, Event, History, Tally
 from daytwo.core.containers.listing import Container, digests, listing
 from daytwo.core.containers.stream import Stream
 from daytwo.core.containers.usage import Usage
@@ -107,10 +107,10 @@ class View:
         found = await self._fetches.get(since if newer_than is None else max(since, newer_than), end)
         return found.get(one.id)
 
-    def tally(self, name: str) -> Tally:
-        """What has happened under a name since the view was made."""
+    def tally(self, one: Container, earlier: Earlier | None = None) -> Tally:
+        """What has happened under a container's name; see `History.take`."""
         with self._lock:
-            return replace(self._history.of(name))
+            return replace(self._history.take(one, earlier))
 
     async def close(self) -> None:
         """End the stream and whatever is on its way."""

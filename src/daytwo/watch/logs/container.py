@@ -8,7 +8,7 @@ from datetime import datetime
 
 from daytwo.core.command import command
 from daytwo.core.containers.listing import nanoseconds
-from daytwo.core.errors import CommandError, UnreachableError
+from daytwo.core.errors import CommandError
 from daytwo.core.explain import explain
 from daytwo.core.leash import leashed
 from daytwo.core.process import Process
@@ -142,7 +142,7 @@ class ContainerFollower(Follower):
         """What it says, as it comes.
 
         Raises:
-            CommandError, UnreachableError: the engine says that it cannot tell.
+            DaytwoError: the engine says that it cannot tell.
         """
         cutter, words = Cutter(), ""
         with contextlib.suppress(ValueError):  # it was closed meanwhile
@@ -210,34 +210,16 @@ class ContainerFollower(Follower):
 
     def _look(self) -> tuple[str, str]:
         """The container's id, and of one that has stopped what tells its last start from others."""
-        wanted = self.log.wanted
-        name = wanted.name or self._of_compose()
         template = "{{.Id}} {{.State.Running}} {{.State.StartedAt}}"
         inner = command(
-            "docker", "inspect", "--type", "container", "--format", template, "--", name, where=self.log.place
-        )
+            "docker", "inspect", "--type", "container", "--format", template, "--", self.log.wanted.name,
+            where=self.log.place,
+        )  # fmt: skip
         with self.run.limited(_PATIENCE) as run:
             told = ask(self.log.host, inner, run).text.split()
         if len(told) != 3:
             raise CommandError("`docker inspect` says something that is not understood", where=self.log.place)
         return told[0], "" if told[1] == "true" else " ".join(told)
-
-    def _of_compose(self) -> str:
-        """The container of a Compose service; of several, the first that runs."""
-        labels = {"project": self.log.wanted.project, "service": self.log.wanted.service}
-        filters = [
-            word for key, value in labels.items() for word in ("--filter", f"label=com.docker.compose.{key}={value}")
-        ]
-        inner = command(
-            "docker", "ps", "--all", "--no-trunc", filters, "--format", "{{.State}} {{.Names}} {{.ID}}",
-            where=self.log.place,
-        )  # fmt: skip
-        with self.run.limited(_PATIENCE) as run:
-            told = [line.split() for line in ask(self.log.host, inner, run).text.splitlines()]
-        found = sorted((state != "running", name, id) for state, name, id in told)
-        if not found:
-            raise UnreachableError("there is no such container", where=self.log.place)
-        return found[0][2]
 
 
 def _words(raws: Sequence[Raw]) -> str:

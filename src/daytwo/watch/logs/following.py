@@ -8,6 +8,7 @@ from daytwo.watch.logs.container import ContainerFollower
 from daytwo.watch.logs.files import FileFollower
 from daytwo.watch.logs.follower import Follower
 from daytwo.watch.logs.journal import JournalFollower
+from daytwo.watch.logs.replicas import ServiceFollower
 from daytwo.watch.logs.sources import Kind, Log
 
 _KINDS: dict[Kind, type[Follower]] = {
@@ -26,7 +27,8 @@ def follower_of(log: Log, position: str, work: Path, clock: Callable[[], datetim
         work: a private folder.
         clock: the time now.
     """
-    return _KINDS[log.kind](log, position, work, clock)
+    kind = ServiceFollower if log.kind == "container" and not log.wanted.name else _KINDS[log.kind]
+    return kind(log, position, work, clock)
 
 
 __all__ = ["follower_of"]

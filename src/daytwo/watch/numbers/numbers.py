@@ -1,7 +1,7 @@
 """The one thing to hold: numbers over time of one app and environment."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,11 +13,14 @@ from daytwo.watch.numbers.digest import Digest
 from daytwo.watch.numbers.levels import AHEAD, MINUTE
 from daytwo.watch.numbers.marks import load, save
 from daytwo.watch.numbers.points import Point, Summed
-from daytwo.watch.numbers.pruning import prune
+from daytwo.watch.numbers.pruning import empty, prune
 from daytwo.watch.numbers.rolling import roll
 from daytwo.watch.numbers.series import Book, Kind, Series, by_id
 from daytwo.watch.numbers.sql import Sql
 from daytwo.watch.numbers.summary import Last, Summary
+
+_NEW = timedelta(days=2)
+"""How long a series may be there without having been summed up to a day."""
 
 
 class Numbers:
@@ -124,6 +127,26 @@ class Numbers:
         save(sql, self._own, marks)
         return more
 
+    def forget(
+        self, connection: sa.Connection, now: datetime, named: Callable[[str], bool], most: int = 500
+    ) -> list[str]:
+        """Remove series of which nothing is left and that nothing names any more.
+
+        Args:
+            connection: where to write.
+            now: the time; those that were made in the last two days stay.
+            named: whether something names a series.
+            most: series that are looked at.
+
+        Returns:
+            The names of those that were removed.
+        """
+        sql = Sql(connection)
+        old = [one for one in self._book.made_before(sql, now - _NEW) if not named(one.name)][:most]
+        gone = empty(sql, [one.id for one in old], load(sql, self._own))
+        self._book.remove(sql, gone)
+        return [one.name for one in old if one.id in gone]
+
     def summary(self, connection: sa.Connection, name: str, begin: datetime, end: datetime) -> Summary:
         """What a window holds."""
         sql = Sql(connection)
@@ -131,6 +154,17 @@ class Numbers:
         if series is None:
             return Summary(Digest())
         return summary.summary(sql, series, load(sql, self._own), _ms(begin), _ms(end))
+
+    def summaries(
+        self, connection: sa.Connection, names: Iterable[str], begin: datetime, end: datetime
+    ) -> dict[str, Summary]:
+        """What a window holds of many series, by name: a few queries, however many there are. Those that never were
+        are left out."""
+        sql = Sql(connection)
+        known = self._book.all(sql)
+        wanted = [known[name] for name in names if name in known]
+        found = summary.summaries(sql, wanted, load(sql, self._own), _ms(begin), _ms(end))
+        return {one.name: found[one.id] for one in wanted}
 
     def chart(
         self, connection: sa.Connection, name: str, begin: datetime, end: datetime, points: int = charts.MOST

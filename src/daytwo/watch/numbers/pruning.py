@@ -1,12 +1,15 @@
-"""Deleting what is older than it is kept, slot by slot, and only what has been summed up."""
+"""Deleting what is older than it is kept, slot by slot, and only what has been summed up; which series are empty."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from daytwo.config.watching import Kept
 from daytwo.watch.numbers.levels import DAY, FIVE, HOUR, LEVELS, MINUTE, RAW, SLOT, Marks, floor
 from daytwo.watch.numbers.rolling import first_slot
-from daytwo.watch.numbers.sql import Sql
+from daytwo.watch.numbers.sql import Sql, among
+
+_AT_ONCE = 300
+"""Slots that are looked up in one statement."""
 
 
 def lengths(kept: Kept) -> Mapping[int, float]:
@@ -63,4 +66,39 @@ def _delete(sql: Sql, own: tuple[str, str], level: int, slot: int, end: int) -> 
         )
 
 
-__all__ = ["lengths", "prune"]
+def empty(sql: Sql, ids: Collection[int], marks: Marks) -> set[int]:
+    """Which of these series have nothing left, at any level.
+
+    Args:
+        sql: where to read.
+        ids: numbers of series.
+        marks: how far each level goes.
+    """
+    left = set(ids)
+    for level in reversed(LEVELS):  # the longest kept are the fewest, and most series are in them
+        if left and (first := first_slot(sql, level, marks.kept(level))) is not None:
+            newest = sql.rows(*_newest(level))[0][0]
+            slots = range(first // SLOT[level], int(newest) + 1)
+            left -= {id for id in left if _is_in(sql, level, slots, id)}
+    return left
+
+
+def _newest(level: int) -> tuple[str, tuple[int, ...]]:
+    if level == RAW:
+        return "select max(slot) from samples", ()
+    return "select max(slot) from rollups where level = ?", (level,)
+
+
+def _is_in(sql: Sql, level: int, slots: range, id: int) -> bool:
+    """Whether a series has anything in these slots; looked up slot by slot, passing over all other series."""
+    table, mine = ("samples", ()) if level == RAW else ("rollups", (level,))
+    where = "level = ? and " if mine else ""
+    for begin in range(slots.start, slots.stop, _AT_ONCE):
+        condition, values = among(range(begin, min(begin + _AT_ONCE, slots.stop)))
+        statement = f"select 1 from {table} where {where}{condition} and series = ? limit 1"  # noqa: S608  # ours
+        if sql.rows(statement, (*mine, *values, id)):
+            return True
+    return False
+
+
+__all__ = ["empty", "lengths", "prune"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from daytwo.watch.numbers.sql import Sql
 
 LONGEST = 200
 """Characters of a name."""
+_BELIEVED = timedelta(minutes=5)
+"""How long the series that are known are believed to be there still: another process may have removed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Book:
     def __init__(self, engine: sa.Engine, app: str, environment: str) -> None:
         self._own = (app, environment)
         self._known: Mapping[str, Series] = {}
+        self._read = datetime.min.replace(tzinfo=UTC)
         event.listen(engine, "rollback", self._forget)
         event.listen(engine, "rollback_savepoint", self._forget)
 
@@ -81,6 +84,22 @@ class Book:
         self._known = known
         return known
 
+    def made_before(self, sql: Sql, time: datetime) -> list[Series]:
+        """Series that were there before a time, but the newest of all: its number would be given to the next one."""
+        found = sql.rows(
+            "select name from series where app = ? and environment = ? and created < ? "
+            "and id < (select max(id) from series)",
+            (*self._own, utc_text(time)),
+        )
+        known = self.all(sql)
+        return [known[name] for (name,) in found]
+
+    def remove(self, sql: Sql, ids: Iterable[int]) -> None:
+        """Remove series; they have no numbers any more."""
+        for id in ids:
+            sql.run("delete from series where id = ?", (id,))
+        self._known = {}
+
     def matching(self, sql: Sql, pattern: str) -> list[Series]:
         """Series whose name a pattern matches, by name: `*.duration`, `db.tables.siz?`."""
         if pattern == "*":
@@ -97,9 +116,9 @@ class Book:
             wanted: by name; names that are too long or hold a NUL are left out.
             now: the time.
         """
-        if _as_wanted(self._known, wanted):
+        if _as_wanted(self._known, wanted) and timedelta() <= now - self._read < _BELIEVED:
             return self._known
-        known = self.all(sql)
+        known, self._read = self.all(sql), now
         for name, kind in wanted.items():
             if name not in known and storable(name):
                 sql.run(

@@ -1,8 +1,9 @@
 """Reading a window: what its values add up to, and the newest one."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from daytwo.watch.numbers.digest import Digest, rise
 from daytwo.watch.numbers.levels import LEVELS, MINUTE, RAW, SLOT, Marks, Piece, ceil, cover, floor, slots
@@ -94,25 +95,32 @@ class Last:
     at: datetime
 
 
-def summary(sql: Sql, series: Series, marks: Marks, begin: int, end: int) -> Summary:
-    """What a window holds.
+def summaries(sql: Sql, wanted: Collection[Series], marks: Marks, begin: int, end: int) -> dict[int, Summary]:
+    """What a window holds of many series, by the series' number: a few queries, however many there are.
 
     Args:
         sql: where to read.
-        series: which one.
+        wanted: which ones.
         marks: how far each level goes.
         begin: milliseconds since 1970.
         end: the same; excluded.
     """
     covered = cover(begin, end, marks)
-    digest = Digest()
+    digests = {one.id: Digest() for one in wanted}
+    summed = [one.id for one in wanted if one.sketched]
     for piece in covered.pieces:
-        if piece.level == RAW and not series.sketched:
-            _samples(sql, series, marks, piece, digest)
-        else:
-            for row in buckets(sql, series, piece):
-                digest.take(*row[1:])
-    return Summary(digest, max(covered.grain, _minute(series, begin, end)))
+        if piece.level == RAW:
+            _samples(sql, [one for one in wanted if not one.sketched], marks, piece, digests)
+        for id, _, *row in _buckets(sql, summed if piece.level == RAW else list(digests), piece, "sketch"):
+            digests[id].take(*row)
+    return {
+        one.id: Summary(digests[one.id], max(covered.grain, _minute(one, begin, end))) for one in wanted
+    }  # fmt: skip
+
+
+def summary(sql: Sql, series: Series, marks: Marks, begin: int, end: int) -> Summary:
+    """What a window holds of one series; see `summaries`."""
+    return summaries(sql, (series,), marks, begin, end)[series.id]
 
 
 def _minute(series: Series, begin: int, end: int) -> int:
@@ -124,32 +132,48 @@ def buckets(sql: Sql, series: Series, piece: Piece, sketches: bool = True) -> li
 
     Where a piece of samples is asked for, they are the minutes that begin in it.
     """
+    return [row[1:] for row in _buckets(sql, [series.id], piece, "sketch" if sketches else "null")]
+
+
+def _buckets(sql: Sql, ids: Sequence[int], piece: Piece, sketch: str) -> Iterator[tuple[Any, ...]]:
+    """The same of many series, each row with the series' number before it."""
     level = piece.level or MINUTE
     condition, values = among(slots(level, piece.begin, piece.end))
-    return sql.rows(
-        f"select at, count, sum, min, max, last, rise, {'sketch' if sketches else 'null'} from rollups "  # noqa: S608  # ours
-        f"where level = ? and {condition} and series = ? and at >= ? and at < ? order by slot, at",
-        (level, *values, series.id, ceil(piece.begin, 1000) // 1000, ceil(piece.end, 1000) // 1000),
-    )
+    for some in _few(ids):
+        yield from sql.rows(
+            f"select series, at, count, sum, min, max, last, rise, {sketch} from rollups "  # noqa: S608  # ours
+            f"where level = ? and {condition} and series in ({','.join('?' * len(some))}) and at >= ? and at < ? "
+            "order by slot, at",
+            (level, *values, *some, ceil(piece.begin, 1000) // 1000, ceil(piece.end, 1000) // 1000),
+        )
 
 
 def samples(sql: Sql, series: Series, piece: Piece) -> list[tuple[int, float]]:
     """Samples of a piece, in the order of time: milliseconds, value."""
+    return [row[1:] for row in _values(sql, [series.id], piece)]
+
+
+def _values(sql: Sql, ids: Sequence[int], piece: Piece) -> Iterator[tuple[Any, ...]]:
+    """The same of many series, each with the series' number before it."""
     condition, values = among(slots(RAW, piece.begin, piece.end))
-    return sql.rows(
-        f"select at, value from samples where {condition} and series = ? and at >= ? and at < ? order by slot, at",  # noqa: S608  # ours
-        (*values, series.id, piece.begin, piece.end),
-    )
+    for some in _few(ids):
+        yield from sql.rows(
+            f"select series, at, value from samples where {condition} "  # noqa: S608  # ours
+            f"and series in ({','.join('?' * len(some))}) and at >= ? and at < ? order by slot, at",
+            (*values, *some, piece.begin, piece.end),
+        )
 
 
-def _samples(sql: Sql, series: Series, marks: Marks, piece: Piece, digest: Digest) -> None:
-    found = samples(sql, series, piece)
-    if not found:
-        return
-    values = [value for _, value in found]
-    digest.add_many(values)
-    if series.total:
-        digest.rise += rise(before(sql, series.id, found[0][0], marks), values)
+def _samples(sql: Sql, wanted: Sequence[Series], marks: Marks, piece: Piece, digests: Mapping[int, Digest]) -> None:
+    found: dict[int, list[tuple[int, float]]] = {}
+    for id, at, value in _values(sql, [one.id for one in wanted], piece):
+        found.setdefault(id, []).append((at, value))
+    for one in wanted:
+        if rows := found.get(one.id):
+            values = [value for _, value in rows]
+            digests[one.id].add_many(values)
+            if one.total:
+                digests[one.id].rise += rise(before(sql, one.id, rows[0][0], marks), values)
 
 
 def last(sql: Sql, series: Series, marks: Marks, now: int) -> Last | None:
@@ -266,4 +290,16 @@ def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-__all__ = ["Found", "Last", "Summary", "buckets", "last", "lasts", "moment", "newest", "samples", "summary"]
+__all__ = [
+    "Found",
+    "Last",
+    "Summary",
+    "buckets",
+    "last",
+    "lasts",
+    "moment",
+    "newest",
+    "samples",
+    "summaries",
+    "summary",
+]

@@ -155,9 +155,12 @@ class Reader:
             for name, state in self.states.items()
         }  # fmt: skip
 
-    def figures(self, check: str, begin: datetime, end: datetime) -> Figures:
-        """How long the answers of a check took."""
-        return Figures.of(self._numbers.summary(self._connection, f"{check}.duration", begin, end))
+    def figures(self, begin: datetime, end: datetime) -> dict[str, Figures]:
+        """How long the answers of every check took, by its name."""
+        series = {f"{name}.duration": name for name in self.states}
+        found = self._numbers.summaries(self._connection, series, begin, end)
+        taken = {series[name]: Figures.of(one) for name, one in found.items()}
+        return {name: taken.get(name, Figures()) for name in self.states}
 
     def facts(self, book: Book, this: tuple[datetime, datetime], before: tuple[datetime, datetime]) -> Facts:
         """What a report is made of.
@@ -168,13 +171,14 @@ class Reader:
             before: the one before.
         """
         uptimes = self.uptimes({"this": this, "before": before})
+        figures, earlier = self.figures(*this), self.figures(*before)
         checks = [
             CheckFacts(
                 name,
                 state.service,
                 self.objective(state),
-                Kept(uptimes[name]["this"], self.figures(name, *this)),
-                Kept(uptimes[name]["before"], self.figures(name, *before)),
+                Kept(uptimes[name]["this"], figures[name]),
+                Kept(uptimes[name]["before"], earlier[name]),
             )
             for name, state in self.states.items()
         ]
@@ -190,14 +194,10 @@ class Reader:
     def _series(
         self, series: list[Series], this: tuple[datetime, datetime], before: tuple[datetime, datetime]
     ) -> tuple[SeriesFacts, ...]:
-        found = (
-            SeriesFacts(
-                one,
-                self._numbers.summary(self._connection, one.name, *this),
-                self._numbers.summary(self._connection, one.name, *before),
-            )
-            for one in series
-        )
+        names = [one.name for one in series]
+        now = self._numbers.summaries(self._connection, names, *this)
+        earlier = self._numbers.summaries(self._connection, names, *before)
+        found = (SeriesFacts(one, now[one.name], earlier[one.name]) for one in series)
         return tuple(one for one in found if one.now.count)
 
     def _uptime(self, state: State, history: list[Stretch], begin: datetime, end: datetime) -> Uptime:

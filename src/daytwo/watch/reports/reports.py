@@ -64,8 +64,9 @@ class Reports:
         checks = []
         with self._database.read() as connection:
             reader = self._reader(connection, now)
+            taken = reader.figures(begin, now)
             for name, each in reader.uptimes({"since": (begin, now)}).items():
-                figures, uptime = reader.figures(name, begin, now), each["since"]
+                figures, uptime = taken[name], each["since"]
                 if figures.count:
                     checks.append(
                         PerformanceCheck(

@@ -42,7 +42,8 @@ class Bindings:
     def __init__(self, configured: Mapping[str, Rule], checks: Mapping[str, Check]) -> None:
         self.rules = rules_of(configured, checks.values())
         self._checks = dict(checks)
-        self._roots = {*SOURCES, *checks, *(check.service for check in checks.values())}
+        self._watched = {*checks, *(check.service for check in checks.values())}
+        self._roots = {*SOURCES, *self._watched}
         exact: dict[str, list[tuple[str, Rule]]] = {}
         patterns: list[tuple[str, Rule]] = []
         for name, rule in self.rules.items():
@@ -64,6 +65,12 @@ class Bindings:
     def owner(self, series: str) -> str:
         """The check that a series is of; empty when it is of none."""
         return self._owner(series, self._checks) or ""
+
+    def names(self, series: str) -> bool:
+        """Whether a check or a service is there that a series is of, or a rule that names it."""
+        if self._owner(series, self._watched):
+            return True
+        return any(series in (rule.series, rule.of) for rule in self.rules.values())
 
     def subjects(self, bound: Bound, series: Iterable[str]) -> list[str]:
         """The series that a rule judges: the one it names, or those of what is watched that fit its pattern.

@@ -213,6 +213,10 @@ class Evaluator:
         """What was written was not committed: the next call reads it again. May be called in any thread."""
         self._stale = True
 
+    def names(self, series: str) -> bool:
+        """Whether what is watched, or a rule, names a series."""
+        return self._bindings.names(series)
+
     def unknown(self) -> list[str]:
         """Rules that name a check which is not there, each as a sentence."""
         return self._bindings.unknown()

@@ -51,6 +51,7 @@ class Terms:
         eases: whether a critical alert may become a warning.
         again: readings, and
         alone: time, for which an alert must stay bad after what it was put down to is well again, to be one by itself.
+        mild: what an alert is that is not critical.
     """
 
     pending: timedelta = _NOTHING
@@ -60,6 +61,7 @@ class Terms:
     eases: bool = False
     again: int = _AGAIN
     alone: timedelta = _NOTHING
+    mild: Level = "warning"
 
     @classmethod
     def of(cls, rule: Rule) -> "Terms":
@@ -71,6 +73,7 @@ class Terms:
             changes=rule.flapping.changes if rule.flapping else 0,
             within=rule.flapping.within.delta if rule.flapping else _NOTHING,
             eases=rule.check is not None or rule.warning is not None,
+            mild="info" if rule.level == "info" else "warning",
             again=rule.failures or _AGAIN,
             # A window still holds what happened while the other was down.
             alone=pending + (rule.over.delta if rule.series is not None else _NOTHING),
@@ -263,7 +266,7 @@ def _due(terms: Terms, memory: Memory, now: datetime) -> Level | None:
     """The worst level that has been true for long enough."""
     if _ran(memory.critical, now, terms.pending):
         return "critical"
-    return "warning" if _ran(memory.warning, now, terms.pending) else None
+    return terms.mild if _ran(memory.warning, now, terms.pending) else None
 
 
 def _quiet(terms: Terms, memory: Memory, reading: Reading, now: datetime, because_of: str) -> Step:
@@ -316,7 +319,7 @@ def _ending(terms: Terms, memory: Memory, reading: Reading, now: datetime) -> St
 def _level(terms: Terms, memory: Memory, reading: Reading, now: datetime) -> Step:
     """A warning that becomes critical, or the other way round."""
     changes, flapping = _changed(terms, memory, now)
-    if memory.level == "warning" and _due(terms, memory, now) == "critical":
+    if memory.level != "critical" and _due(terms, memory, now) == "critical":
         after = replace(memory, level="critical", changes=changes, flapping=memory.flapping or flapping)
         return after, (_same(memory, "critical", reading),)
     eased = memory.level == "critical" and terms.eases and _ran(memory.calm, now, terms.hold)
@@ -324,7 +327,7 @@ def _level(terms: Terms, memory: Memory, reading: Reading, now: datetime) -> Ste
         return memory, ()
     if flapping:
         return replace(memory, changes=changes, flapping=True), ()
-    return replace(memory, level="warning", calm=None, changes=changes), (_same(memory, "warning", reading),)
+    return replace(memory, level=terms.mild, calm=None, changes=changes), (_same(memory, terms.mild, reading),)
 
 
 def _same(memory: Memory, level: Level, reading: Reading) -> Move:

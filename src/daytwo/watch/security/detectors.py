@@ -2,7 +2,8 @@
 
 Each is used on the logs that it is meant for only (`security.detect`): what an app writes down of its visitors' words
 must not pass for a line of sshd. Where visitors' words are part of the line, the expression steps over them as the
-program quotes them. Sources: OpenSSH auth.c, auth2.c; PostgreSQL auth.c; nginx's `combined`; Caddy's access log.
+program quotes them. Sources: OpenSSH auth.c, auth2.c; PostgreSQL auth.c; nginx's `combined`; access logs of Caddy and
+Traefik. In JSON a quote within a value is escaped, so that `"status":` is never a visitor's word.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,32 @@ class Detection(NamedTuple):
     kind: str
     match: str
 
+
+def _refused(kind: str, status: int) -> Detection:
+    """A status in the form that nginx calls `combined`."""
+    return Detection(kind, rf'{_COMBINED}(?:\S+ (?P<route>[^" ?]{{0,500}}))?[^"]*" {status} ')
+
+
+def _refused_in_json(kind: str, code: int, status: str, source: str, user: str, route: str) -> Detection:
+    """A status in JSON, whatever the order of its fields; each argument is the names that a field may have."""
+    return Detection(
+        kind,
+        rf'^\s*\{{(?=.*?"(?:{status})":\s?"?{code}"?\s?[,}}])'
+        rf'(?=.*?"(?:{source})":\s?"(?P<source>[^"\\]{{1,100}})")'
+        rf'(?=(?:.*?"(?:{user})":\s?"(?P<user>[^"\\]{{1,200}}))?)'
+        rf'(?=(?:.*?"(?:{route})":\s?"(?:[A-Z]{{1,20}} )?(?P<route>/[^"\\? ]{{0,500}}))?)',
+    )
+
+
+_REFUSED = ((AUTH_FAILURE, 401), (RATE_LIMIT, 429))
+_COMMON = tuple(_refused(*one) for one in _REFUSED)
+_NGINX = (
+    "status|status_code|response_status|http_status",
+    "remote_addr|client_ip|remote_ip|client|ip",
+    "remote_user|user",
+    "request_uri|uri|path|url|request_path|request",
+)
+_TRAEFIK = ("DownstreamStatus", "ClientHost", "ClientUsername", "RequestPath")
 
 DETECTORS: Mapping[Detector, tuple[Detection, ...]] = {
     "sshd": (
@@ -43,14 +70,13 @@ DETECTORS: Mapping[Detector, tuple[Detection, ...]] = {
             rf'FATAL:  no pg_hba\.conf entry for host "{_IP}", user "(?P<user>[^"]{{0,200}})"',
         ),
     ),
-    "nginx": (
-        Detection(AUTH_FAILURE, _COMBINED + r'(?:\S+ (?P<route>[^" ?]{0,500}))?[^"]*" 401 '),
-        Detection(RATE_LIMIT, _COMBINED + r'(?:\S+ (?P<route>[^" ?]{0,500}))?[^"]*" 429 '),
-    ),
+    "nginx": _COMMON,
     "caddy": (
         Detection(AUTH_FAILURE, _CADDY + r'"status":401[,}]'),
         Detection(RATE_LIMIT, _CADDY + r'"status":429[,}]'),
     ),
+    "nginx-json": tuple(_refused_in_json(*one, *_NGINX) for one in _REFUSED),
+    "traefik": (*(_refused_in_json(*one, *_TRAEFIK) for one in _REFUSED), *_COMMON),
     "wordpress": (
         # A login that is right is answered with 302; the form again, with 200, is one that was wrong.
         Detection(AUTH_FAILURE, _COMBINED + r'POST (?P<route>[^" ?]{0,100}/wp-login\.php)(?: [^"]*)?" 200 '),
