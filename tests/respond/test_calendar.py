@@ -64,6 +64,7 @@ def test_the_shifts_of_a_rota(stage: Stage) -> None:
     found = read(stage.roster.calendar("primary"))
     names = [one.summary.split()[0] for one in found]
     assert names[:4] == ["anna", "bob", "anna", "bob"]
+    assert found[0].begin == datetime(2026, 11, 9, 8, tzinfo=UTC), "whole, though it began before the last week"
     assert found[1].begin == datetime(2026, 11, 16, 8, tzinfo=UTC)
     assert found[1].end == datetime(2026, 11, 23, 8, tzinfo=UTC)
     assert len(found) >= 9

@@ -1,6 +1,7 @@
 """The commands, on a state of their own, without a daemon."""
 
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def test_a_life(shell: Shell) -> None:
     ("words", "said"),
     [
         (("open", "x", "-s", "P9"), "there is no severity P9"),
-        (("open", "x\ny", "-s", "P1"), "title: "),
+        (("open", "x\ny", "-s", "P1"), "title: write it on one line, without control characters"),
+        (("open", "x", "-s", "P 1"), "severity: 'P 1' has characters that do not belong there"),
         (("open", "x", "-s", "P1", "--class", "theft"), "category: "),
         (("ack", "7"), "there is no incident 7"),
         (("review", "7"), "there is no incident 7"),
@@ -97,6 +99,38 @@ def test_a_gap_is_a_warning_of_the_check_and_is_shown(tmp_path: Path, capsys: py
     assert "warning: nobody is on call in primary from" in shell("config", "check")
     assert shell.json("oncall")["oncall"][0]["gap"] is not None
     assert "everybody of it would be told" in shell("oncall", "show", "primary")
+
+
+def test_who_can_be_reached(shell: Shell) -> None:
+    said = shell("oncall", "people")
+    assert "carl@example.com" in said
+    assert shell.json("oncall", "people")["people"]["anna"]["rotas"] == ["primary"]
+
+
+def test_who_is_told_twice_is_a_warning_of_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = Shell(tmp_path, capsys, f"{CONFIG}routes: {{loud: {{to: [primary]}}}}\n")("config", "check")
+    assert "by pager is told twice at once: by the route loud, and by the first level of P1" in said
+
+
+def test_evidence_holds_no_secret_and_sha256sum_can_check_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hook").write_text("https://hooks.example.com/T0P-SECRET\n")
+    (tmp_path / "hook").chmod(0o600)
+    (tmp_path / "app.log").write_text("connecting with password=hunter2-in-a-log\nordinary line\n")
+    text = CONFIG.replace("{env: HOOK}", "{file: hook}") + "logs: {app: {file: app.log}}\n"
+    Shell(tmp_path, capsys, text)("evidence", "collect", "-o", str(tmp_path / "e.tar.gz"))
+    into = tmp_path / "opened"
+    into.mkdir()
+    subprocess.run(["tar", "xzf", str(tmp_path / "e.tar.gz"), "-C", str(into)], check=True)
+    whole = b"".join(one.read_bytes() for one in into.rglob("*") if one.is_file())
+    assert b"ordinary line" in whole
+    assert b"hunter2" not in whole and b"T0P-SECRET" not in whole
+    check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(check, check=False, cwd=into).returncode == 0
+    (into / "logs" / "app.log").chmod(0o600)
+    (into / "logs" / "app.log").write_text("nothing happened\n")
+    assert subprocess.run(check, check=False, cwd=into, capture_output=True).returncode == 1
 
 
 def test_evidence_of_an_incident(shell: Shell, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from daytwo.respond.acts import Acts
 from daytwo.respond.incidents.model import State
+from daytwo.respond.incidents.opening import class_of
 from daytwo.respond.incidents.orders import Acknowledge, Resolve
 from daytwo.store.tables import alerts, security_findings
 from tests.respond.stage import ANNA, CONFIG, Stage, staged
@@ -154,6 +155,20 @@ def test_after_it_was_resolved_by_hand_the_same_alert_opens_no_other(stage: Stag
     stage.alert()
     stage.tick()
     assert [one.incident.number for one in stage.views.all()] == [2], "a new alert does"
+
+
+@pytest.mark.parametrize(
+    ("kind", "category"),
+    [
+        ("breach", "breach"),
+        ("key_exposure", "key-exposure"),
+        ("auth_failure", "abuse"),
+        ("own_word", "abuse"),
+        ("", "abuse"),
+    ],
+)
+def test_the_class_of_a_finding(kind: str, category: str) -> None:
+    assert class_of(kind) == category
 
 
 def finding(stage: Stage, kind: str, source: str, **more: Any) -> None:

@@ -4,9 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from daytwo.config import Config
 from daytwo.config.loading import parsed
-from daytwo.respond.oncall import Takeover, reach
+from daytwo.respond.oncall import Takeover, reach, team_channels
+from daytwo.respond.oncall.twice import twice
+from daytwo.respond.pipeline.stages import routes_of
 from tests.respond.stage import BEGIN, CONFIG
 
 
@@ -33,6 +37,40 @@ def test_nobody_is_told_twice_and_nobody_is_left_out(tmp_path: Path) -> None:
     some = config(tmp_path)
     assert told(some, "bob", "primary", "anna", "bob") == [("pager", ("bob", "anna"))]
     assert told(some, "mail", "carl") == [("mail", ()), ("mail", ("carl",))], "its own receivers, and carl"
+
+
+def test_the_channel_of_subscribers_is_not_the_teams(tmp_path: Path) -> None:
+    extra = "  customers: {kind: email, host: localhost, from: status@example.com}\npeople:\n"
+    page = "status_page: {subscribe: customers}\n"
+    some = parsed(CONFIG.replace("people:\n", extra, 1) + page, tmp_path / "daytwo.yaml")
+    assert told(some, "carl") == [("mail", ("carl",))]
+    assert team_channels(some) == ("pager", "chat", "mail")
+    assert told(some, "customers") == [("customers", ())], "unless somebody says so"
+    only = parsed(CONFIG + "status_page: {subscribe: mail}\n", tmp_path / "daytwo.yaml")
+    assert told(only, "carl") == [("mail", ("carl",))], "where there is no other for e-mail"
+
+
+@pytest.mark.parametrize(
+    ("route", "warned"),
+    [
+        ("{to: [primary]}", True),
+        ("{level: critical, rules: ['*'], to: [pager, primary]}", True),
+        ("{level: warning, to: [primary]}", False),
+        ("{to: [primary], when: '0 8 * * *'}", False),
+        ("{services: [db], to: [primary]}", False),
+        ("{to: [chat]}", False),
+    ],
+)
+def test_who_hears_of_an_alert_and_at_once_of_its_incident_is_a_warning(
+    tmp_path: Path, route: str, warned: bool
+) -> None:
+    some = parsed(f"{CONFIG}routes: {{loud: {route}}}\n", tmp_path / "daytwo.yaml")
+    found = twice(some, routes_of(some), BEGIN)
+    assert len(found) == warned
+    if warned:
+        assert found[0].startswith(
+            "bob by pager is told twice at once: by the route loud, and by the first level of P1"
+        )
 
 
 def test_a_takeover_counts(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from daytwo.core.channel import Event, Message, Person, Section
+from daytwo.core.registry import channel_class
 from daytwo.respond.alerts import Alert, What, age
 from daytwo.respond.messages import SECTIONS, Teller, worst
-from daytwo.respond.outbox import Notification
+from daytwo.respond.outbox import Notification, Standing
 from daytwo.respond.pipeline import Desk
 from daytwo.respond.pipeline.tellings import Telling
 
@@ -27,8 +28,13 @@ def collect(desk: Desk, connection: sa.Connection, now: datetime) -> int:
     Returns:
         How many messages were made.
     """
-    made = 0
+    made, standings = 0, desk.outbox.standings.all(connection)
     for (batch, channel, people), found in desk.tellings.due(connection, now).items():
+        rests = standings.get(channel, Standing()).rests
+        if batch == "overflow" and rests is not None and rests > now and _alone(desk, channel):
+            # F20: it goes on collecting until the channel may be asked again.
+            desk.tellings.put_off(connection, [one.id for one in found], rests)
+            continue
         message, about = _message(desk, connection, batch, channel, people, found, now)
         names = "+".join(one.name for one in people)
         key = f"{batch} {channel} {found[0].id} {names}"[:200]
@@ -56,7 +62,8 @@ def fold(desk: Desk, connection: sa.Connection, now: datetime) -> int:
         for one in waiting:
             by_people.setdefault(one.message.to, []).append(one)
         for people, found in by_people.items():
-            if settings is None or len(found) <= settings.burst:
+            # A service that counts keys would keep the summary open for ever: there, what is too much waits its turn.
+            if settings is None or len(found) <= settings.burst or channel_class(settings.kind).acknowledges:
                 continue
             about = f"summary {found[0].id}"
             message = _folded(desk.teller, found, people, now)
@@ -64,6 +71,12 @@ def fold(desk: Desk, connection: sa.Connection, now: datetime) -> int:
             desk.outbox.fold(connection, [one.id for one in found], number)
             folded += len(found)
     return folded
+
+
+def _alone(desk: Desk, channel: str) -> bool:
+    """Whether no other channel takes over while this one rests."""
+    settings = desk.config.channels.get(channel)
+    return settings is not None and settings.fallback is None
 
 
 def _message(

@@ -28,7 +28,7 @@ class Matchers:
         rules: names of rules.
         subjects: names of checks or series.
         services: names of services.
-        levels: `critical`, `warning`.
+        levels: `critical`, `warning`, `info`.
     """
 
     rules: tuple[str, ...] = ()
@@ -46,12 +46,10 @@ class Matchers:
 
     @property
     def everything(self) -> bool:
-        """Whether they fit every alert there may be."""
+        """Whether they fit every alert there may be, or every critical one."""
         narrow = [globs for globs in (self.rules, self.subjects, self.services) if globs]
-        levels = not self.levels or all(
-            any(fnmatchcase(one, g) for g in self.levels) for one in ("critical", "warning")
-        )
-        return levels and all(any(not one.strip("*") for one in globs) for globs in narrow)
+        levels = not self.levels or any(fnmatchcase("critical", one) for one in self.levels)
+        return levels and all(any(not one.strip("*?") for one in globs) for globs in narrow)
 
     def __str__(self) -> str:
         named = {"rule": self.rules, "subject": self.subjects, "service": self.services, "level": self.levels}
@@ -144,7 +142,7 @@ class Silences:
             raise UsageError("a silence lasts more than nothing and at most 366 days")
         if matchers.everything and not everything:
             raise RefusedError(
-                "this silences every alert",
+                f"this silences every {'critical ' if matchers.levels else ''}alert",
                 hint="Name what is meant; or say that it is wanted: `--yes`, for 24h at most",
             )
         if matchers.everything and length > LONGEST_OF_ALL:

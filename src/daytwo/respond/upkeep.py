@@ -131,10 +131,11 @@ class Upkeep:
     def _remind(self, connection: sa.Connection, one: Silence, hidden: Sequence[Alert], now: datetime) -> None:
         config = self._desk.config
         names = ", ".join(alert.name for alert in hidden[:5])
+        count = f"{len(hidden)} alert{'s' if len(hidden) > 1 else ''}"
         message = Message(
             event=Event.NOTICE, key=f"{config.app}/{config.environment}/silence/{one.id}", app=config.app,
             environment=config.environment, level=worst([alert.level for alert in hidden]), at=now,
-            title=f"A silence of {age(one.begin, now)} hides {len(hidden)} alerts: {names}"[:200],
+            title=f"A silence of {age(one.begin, now)} hides {count}: {names}"[:200],
             text=f"{one}. It ends in {age(now, one.until)}; until then nobody is told.",
             commands=(f"daytwo silence end {one.id}",),
         )  # fmt: skip

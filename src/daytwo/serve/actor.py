@@ -53,6 +53,7 @@ class ActorPart(Part):
         self._blocks = blocks
         self._clock = clock
         self._looked: datetime | None = None
+        self._spared: Config | None = None
         self._pruned: datetime | None = None
 
     async def work(self) -> None:
@@ -77,7 +78,9 @@ class ActorPart(Part):
             for number in await self._write(self._actor.waiting):
                 await self._perform(number, now)
         await self._write(lambda connection: self._blocks.end(connection, now))
-        await self._write(lambda connection: self._blocks.spare(connection, now))
+        if (config := self._config()) is not self._spared:
+            await self._write(lambda connection: self._blocks.spare(connection, now))
+            self._spared = config
         if self._pruned is None or not timedelta() <= now - self._pruned < _PRUNE:
             self._pruned = now
             await self._write(lambda connection: self._actor.prune(connection, now - _HISTORY))

@@ -211,9 +211,11 @@ class Courier(Part):
     async def tick(self) -> None:
         """Go round once."""
         now = self._clock()
+        troubles = await self._send(now)  # first: what an alert has just put there waits for nothing else
         if await asyncio.to_thread(self._upkeep.due, self._database, now):
             while await self._write(lambda connection: self._upkeep.tick(connection, now)):
                 self.beat()
+            troubles = await self._send(now)
         if not timedelta() <= now - self._reminded < _REMIND:
             self._reminded = now
             await self._write(lambda connection: self._upkeep.remind(connection, now))
@@ -221,11 +223,15 @@ class Courier(Part):
             self._pruned = now
             while await self._write(lambda connection: self._upkeep.prune(connection, now)):
                 self.beat()
+        self.beat("; ".join([*self._unstick(), *troubles]))
+
+    async def _send(self, now: datetime) -> list[str]:
+        """Wake those who have something to send; what is wrong with channels, in words."""
         due, troubles = await asyncio.to_thread(self._look, now)
         for name, at in due.items():
             if at <= now:
                 self._sender(name).wake()
-        self.beat("; ".join([*self._unstick(), *troubles]))
+        return troubles
 
     def _look(self, now: datetime) -> tuple[dict[str, datetime], list[str]]:
         with self._database.read() as connection:

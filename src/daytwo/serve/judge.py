@@ -122,6 +122,9 @@ class Judge(Part):
         kept = self._site.config.watch.keep
         while await self._write(lambda connection: self._numbers.prune(connection, now, kept)):
             self.beat()
+        gone = await self._write(lambda connection: self._numbers.forget(connection, now, self._evaluator.names))
+        if gone:
+            _log.info("removed series of which nothing is left: %s", ", ".join(gone))
         await self._write(lambda connection: self._observations.prune(connection, now - _HISTORY))
         await self._write(lambda connection: self._book.prune(connection, now - _HISTORY))
 

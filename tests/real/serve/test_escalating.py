@@ -85,7 +85,8 @@ def steps(app: Place) -> list[tuple[int, bool, bool]]:
     return [(one["level"], one["done"] is not None, one["stopped"] is not None) for one in found]
 
 
-def test_kill_9_in_the_middle_loses_no_level_and_repeats_none(tmp_path: Path, receiver: Receiver) -> None:
+def test_f25_kill_9_in_the_middle_loses_no_level_and_repeats_none(tmp_path: Path, receiver: Receiver) -> None:
+    """F25: the daemon is killed between two levels and comes back an hour later."""
     with app(tmp_path, receiver, "3s", "1h") as one:
         daemon = one.start()
         one.run("incidents", "open", "The shop is down", "-s", "P1")
@@ -115,7 +116,8 @@ def test_kill_9_in_the_middle_loses_no_level_and_repeats_none(tmp_path: Path, re
         assert len(receiver.keys("trigger")) == 2
 
 
-def test_killed_again_and_again_each_level_comes_once(tmp_path: Path, receiver: Receiver) -> None:
+def test_f25_killed_again_and_again_each_level_comes_once(tmp_path: Path, receiver: Receiver) -> None:
+    """F25: the daemon is killed just after each level, when its message may or may not have been noted as sent."""
     with app(tmp_path, receiver, "1s", "2s") as one:
         daemon = one.start()
         one.run("incidents", "open", "The shop is down", "-s", "P1")

@@ -31,7 +31,8 @@ def test_a_life(stage: Stage) -> None:
     assert [event for event, _, _ in stage.told()] == ["trigger", "acknowledge", "resolve"]
 
 
-def test_two_daemons_and_an_acknowledgement_at_once(stage: Stage) -> None:
+def test_f25_two_daemons_and_an_acknowledgement_at_once(stage: Stage) -> None:
+    """F25, F26: on a state that many can write to at once."""
     for _ in range(6):
         stage.open()
     stage.clock.advance(hours=3)

@@ -100,6 +100,10 @@ def test_subscribe_confirm_hear_leave_and_the_page_outlives_the_daemon(app: Plac
     assert told["Subject"] == "The Shop: Investigating: Disturbance: Shop front"
     assert "Slow <today>" in told.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     until(lambda: "Slow &lt;today&gt;" in page.read_text(), "the file says so")
+    until(
+        lambda: {one["state"] for one in app.json("status-page", "subscribers", "show", "1")["mails"]} == {"sent"},
+        "it is noted as sent: else it is sent again, once",
+    )
     daemon.kill()
     daemon.wait()
     assert page.read_text().rstrip().endswith("</html>"), "it outlives the daemon"

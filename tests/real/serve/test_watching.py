@@ -167,6 +167,9 @@ def test_a_rare_check_is_asked_now(app: Place) -> None:
     answer = app.client.call("POST", "/api/checks/uploads/run")
     assert answer["verdict"] == uploads()["verdict"]
     until(lambda: uploads()["at"] == answer["at"], "the answer is recorded as any other")
+    [recorded] = app.json("check", "uploads", "--record")["checks"]
+    assert recorded["verdict"] == "ok"
+    until(lambda: uploads()["at"] > answer["at"], "it is written down as any other")
     with pytest.raises(NotFoundError, match="there is no check upload"):
         app.client.call("POST", "/api/checks/upload/run")
 
@@ -214,3 +217,7 @@ def test_a_rule_is_tried_on_what_was_recorded(app: Place, shop: Shop) -> None:
 def test_a_wrong_configuration_is_unknown_to_whoever_runs_plug_ins(app: Place) -> None:
     app.config.write_text(app.config.read_text() + "rules: {slow: {series: web.duration, critical: fast}}\n")
     assert "write a comparison" in app.run("check", code=3).stderr
+
+
+def test_without_a_daemon_nothing_can_be_recorded(app: Place) -> None:
+    assert "the daemon does not answer" in app.run("check", "web", "--record", code=3).stderr

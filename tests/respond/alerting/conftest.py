@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
+from daytwo.respond.outbox.carrier import pause
 from daytwo.store.database import open_database
 from daytwo.store.url import StateUrl
 from tests.respond.alerting.line import Line, config_of
 
 MakeLine = Callable[..., Line]
+
+
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries are repeated after the time that is written down, not a fifth more or less."""
+    monkeypatch.setattr(pause, "__defaults__", (lambda: 0.5,))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Time lines of alerts: real rules, a real state, the real pipeline and outbox; only the receivers are stand-ins."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from daytwo.config import Config
 from daytwo.config.loading import parsed
 from daytwo.config.watching import Rule
-from daytwo.core.channel import AnyChannel, Channel, ChannelSettings, Message
+from daytwo.core.channel import AnyChannel, Channel, ChannelSettings, Event, Message
 from daytwo.core.service import Place
 from daytwo.respond.alerts import Alert, AlertBook, AlertChange
 from daytwo.respond.intake import Intake
@@ -24,6 +24,20 @@ from daytwo.watch.rules import rules_of
 from tests.watch.rules.timeline import World
 
 OWN = ("shop", "production")
+HEAD = """\
+app: shop
+timezone: UTC
+services:
+  data: {kind: files, path: ./data}
+  other: {kind: files, path: ./other}
+"""
+AT_ONCE = "routes: {all: {to: [chat]}}\n"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def message(title: str = "hello", event: Event = Event.NOTICE) -> Message:
+    """A message of no alert."""
+    return Message(event=event, key="k", app="shop", environment="production", level="info", title=title, at=NOON)
 
 
 @dataclass
@@ -58,7 +72,7 @@ def config_of(folder: Path, text: str, channels: str = "chat") -> Config:
     """A configuration with channels of these names; `pager` is a PagerDuty."""
     kinds = {"pager": "{kind: pagerduty, key: {env: KEY}"}
     lines = [f"  {name}: {kinds.get(name, '{kind: webhook, url: {env: URL}')}}}" for name in channels.split()]
-    whole = "app: shop\ntimezone: UTC\nservices: {data: {kind: files, path: ./data}}\n"
+    whole = HEAD
     whole += ("channels:\n" + "\n".join(lines) + "\n") if lines else ""
     return parsed(whole + text, folder / "daytwo.yaml")
 
@@ -70,6 +84,7 @@ class Line(World):
         self, database: Database, connection: sa.Connection, config: Config, checks: str, rules: dict[str, Any]
     ) -> None:
         super().__init__(database, connection, checks.split(), [], rules)
+        self.stroke = timedelta(seconds=30)
         self.config = config
         self.paper = Paper()
         self.changes: list[AlertChange] = []
@@ -82,6 +97,13 @@ class Line(World):
         self.desk = Desk(*OWN, lambda: self.config, lambda: known)
         self.intake = Intake(*OWN, self.desk, [lambda connection, change, now: self.changes.append(change)])
         self.upkeep = Upkeep(*OWN, self.desk, self.intake)
+
+    def with_fallback(self) -> "Line":
+        """`chat` falls back to `mail`."""
+        settings = dict(self.config.channels)
+        settings["chat"] = settings["chat"].model_copy(update={"fallback": "mail"})
+        self.config = self.config.model_copy(update={"channels": settings})
+        return self
 
     def judge(self) -> None:
         before = len(self.told)

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from daytwo.respond.alerts import What
 from tests.respond.alerting.conftest import MakeLine
+from tests.respond.alerting.line import AT_ONCE
 
-AT_ONCE = "routes: {all: {to: [chat]}}\n"
 HOUR = timedelta(hours=1)
 
 
@@ -77,20 +79,32 @@ def test_without_routes_critical_is_told_at_once_and_warnings_at_eight(line: Mak
     one.play("06:00 web.duration 1.5\n06:00..06:03 1m db failed\n06:10 web.duration 0.1\n08:01 db failed")
     assert one.went() == ["06:02 chat trigger db: no answer", "08:00 chat notice 1 over"]
     assert one.paper.got[-1][2].sections[0].title.startswith("over: slow (web.duration)")
-    one.pass_time(timedelta(hours=25), timedelta(minutes=5))
+    one.pass_time(timedelta(hours=25), timedelta(minutes=15))
     assert [word.split()[2] for word in one.went()] == ["trigger"] * 6, "the other one is repeated, the summary is not"
+
+
+def test_without_routes_what_is_only_to_be_known_is_told_on_monday(line: MakeLine) -> None:
+    one = line(mail={"check": "mail", "level": "info"}, checks="mail")
+    one.play("06:00..06:05 1m mail failed")  # of a Saturday
+    one.pass_time(timedelta(minutes=115), timedelta(minutes=5))
+    one.pass_time(timedelta(days=3), timedelta(hours=1))
+    assert [f"{at:%a %H:%M}" for at, *_ in one.paper.got] == ["Mon 08:00"]
+    assert one.went() == ["08:00 chat notice 1 info"]
 
 
 def test_a_summary_tells_what_is_still_there(line: MakeLine) -> None:
     text = "routes: {daily: {to: [chat], when: '0 8 * * *'}}\n"
     one = line(text, checks="web db")
     one.play("06:00..06:03 1m web failed")
-    one.play("08:00..08:01 1m web failed\n+1/07:00..+1/07:03 1m db failed\n+1/08:00 db failed")
+    one.pass_time(timedelta(minutes=117), timedelta(minutes=3))
+    one.pass_time(timedelta(hours=22), timedelta(hours=1))
+    one.play("+1/07:00..+1/07:03 1m db failed\n+1/08:00 db failed")
     assert one.went() == ["08:00 chat notice 1 critical", "08:00 chat notice 1 critical, 1 still there from before"]
 
 
 def test_repeats_until_acknowledged(line: MakeLine) -> None:
     one = line("routes: {all: {to: [pager], repeat: 1h}}\n", channels="pager")
+    one.stroke = timedelta(minutes=1)
     one.play("10:00..12:10 1m web failed")
     assert [word.split()[0] for word in one.went()] == ["10:02", "11:02", "12:02"]
     one.ack("web")
@@ -178,11 +192,24 @@ def test_a_forgotten_silence_is_remembered(line: MakeLine) -> None:
     one.play("11:59 web failed")
     assert len(one.upkeep.remind(one.connection, one.now)) == 1
     one.send()
-    assert one.went() == ["11:59 chat notice A silence of 2 h hides 1 alerts: web"]
+    assert one.went() == ["11:59 chat notice A silence of 2 h hides 1 alert: web"]
     assert one.upkeep.remind(one.connection, one.now) == []
 
 
+def test_a_long_silence_is_remembered_every_week(line: MakeLine) -> None:
+    one = line(AT_ONCE)
+    one.play("09:59 web ok")
+    one.silence(timedelta(days=30), "web")
+    one.play("10:00..10:05 1m web failed")
+    reminded = []
+    for _ in range(16):
+        one.now += timedelta(days=1)
+        reminded.append(len(one.upkeep.remind(one.connection, one.now)))
+    assert [day for day, count in enumerate(reminded, 1) if count] == [7, 14]
+
+
 def test_f33_maintenance_mutes_and_tells_afterwards_only_what_is_new(line: MakeLine) -> None:
+    """F33: at the end of maintenance, everything that had been down before was told again."""
     one = line(AT_ONCE, checks="web db cache mail")
     one.play("09:00..09:05 1m web failed\n09:00..09:05 1m cache failed")
     assert len(one.went()) == 2
@@ -203,11 +230,37 @@ def test_f33_maintenance_mutes_and_tells_afterwards_only_what_is_new(line: MakeL
     ]  # fmt: skip
 
 
-def test_a_window_of_the_configuration_mutes(line: MakeLine) -> None:
-    one = line(AT_ONCE + "maintenance: {night: {at: '0 2 * * *', length: 1h}}\n")
-    one.play("02:10..03:05 1m web failed")
-    assert one.went() == ["03:00 chat trigger web: no answer"]
-    assert "fired window maintenance" in one.why("web")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "at: '0 2 * * sat', length: 1h",  # weekly: the day that is played is a Saturday
+        "at: '0 2 * * sat#3', length: 1h",  # the third of the month
+        "at: '0 2 21 2,5,8,11 *', length: 1h",  # quarterly
+        "from: 2026-11-21T02:00, to: 2026-11-21T03:00",
+        "at: '0 2 * * sat', length: 1h, services: [data]",
+    ],
+)
+def test_a_window_of_the_configuration_mutes(line: MakeLine, settings: str) -> None:
+    one = line(AT_ONCE + f"maintenance: {{night: {{{settings}}}}}\n", checks="data")
+    one.play("02:56..03:01 1m data failed")
+    assert one.went() == ["03:00 chat trigger data: no answer"]
+    assert "fired window maintenance" in one.why("data")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "at: '0 2 * * sun', length: 1h",
+        "at: '0 2 * * sat#1', length: 1h",
+        "at: '0 2 21 1,4,7,10 *', length: 1h",
+        "from: 2026-11-20T02:00, to: 2026-11-20T03:00",
+        "at: '0 2 * * sat', length: 1h, services: [other]",
+    ],
+)
+def test_a_window_of_another_time_or_service_does_not(line: MakeLine, settings: str) -> None:
+    one = line(AT_ONCE + f"maintenance: {{night: {{{settings}}}}}\n", checks="data")
+    one.play("02:10..02:12 1m data failed")
+    assert one.went() == ["02:12 chat trigger data: no answer"]
 
 
 def test_a_repeat_that_fell_into_maintenance_is_not_made_up(line: MakeLine) -> None:
@@ -228,6 +281,14 @@ routes:
     assert "fired route off_hours" in one.why("web")
 
 
+def test_a_route_whose_hours_are_over_is_named_beside_those_that_tell(line: MakeLine) -> None:
+    one = line("routes: {night: {to: [pager]}, day: {to: [chat], hours: mon-sun 09:00-17:00}}\n", channels="chat pager")
+    one.play("08:00..09:05 1m web failed")
+    assert one.went() == ["08:02 pager trigger web: no answer"]
+    steps = one.desk.book.steps(one.connection, one.alert("web").id)
+    assert [step.detail for step in steps if step.stage == "route"] == ["night; not at this hour: day"]
+
+
 def test_no_route_and_no_channel_say_so(line: MakeLine) -> None:
     one = line("routes: {db: {services: [db], to: [chat]}}\n")
     one.play("10:00..10:03 1m web failed")
@@ -245,18 +306,43 @@ def test_resolved_false_is_not_told(line: MakeLine) -> None:
     assert one.why("web")[-1] == "over route not_wanted"
 
 
+def test_f24_a_restart_forgets_neither_what_is_pending_nor_what_was_told(line: MakeLine) -> None:
+    """F24: after a restart the monitor began to count anew, or told again what it had told."""
+    one = line(AT_ONCE)
+    one.play("10:00..10:01 1m web failed\n10:01 restart")
+    one.begin()
+    one.play("10:02 web failed\n10:02 restart")
+    one.begin()
+    one.play("10:03..10:10 1m web failed")
+    assert one.went() == ["10:02 chat trigger web: no answer"]
+
+
 def test_f27_flapping_is_one_alert(line: MakeLine) -> None:
+    """F27: what came and went every minute was told every minute."""
     one = line(AT_ONCE, web={"check": "web", "failures": 1, "flapping": {"changes": 4, "within": "30m"}})
     one.play("10:00..10:58 2m web failed\n10:01..10:59 2m web ok")
-    assert len(one.went()) <= 4
+    assert len(one.went()) == 3, "once, that it is over, and again: from then on it is one alert"
+    one.play("11:00..11:40 1m web ok")
+    assert [word.split()[2] for word in one.went()] == ["resolve"], "after half an hour of quiet"
 
 
 def test_f28_a_gap_of_the_monitor_makes_no_wave(line: MakeLine) -> None:
-    one = line(AT_ONCE)
+    """F28: the daemon was away for two hours; what it told before it does not tell again, and nothing is told late."""
+    one = line(AT_ONCE, checks=" ".join(["web", *(f"s{n}" for n in range(20))]))
     one.play("10:00..10:05 1m web failed\n10:05 crash\n12:00 start")
     one.begin()
-    one.play("12:01..12:05 1m web failed\n12:01..12:05 1m db ok")
+    one.play("12:01..12:05 1m web failed\n" + "\n".join(f"12:01..12:05 1m s{n} ok" for n in range(20)))
     assert one.went() == ["10:02 chat trigger web: no answer"]
+
+
+def test_f28_repeats_and_summaries_of_the_time_away_are_told_once(line: MakeLine) -> None:
+    """F28: what fell due again and again while the daemon was away is one message each when it is back."""
+    text = "routes: {hourly: {to: [chat], repeat: 1h}, often: {to: [chat], when: '*/10 * * * *'}}\n"
+    one = line(text)
+    one.play("10:00..10:05 1m web failed\n10:05 crash\n15:00 start")
+    one.begin()
+    one.play("15:01..15:30 1m web failed")
+    assert [word.split()[0] for word in one.went()] == ["10:02", "15:00", "15:00"]
 
 
 def test_transitions_that_nobody_took_in_are_claimed(line: MakeLine) -> None:

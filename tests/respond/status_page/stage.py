@@ -109,6 +109,7 @@ class Stage:
         """Order all mails that are due."""
         with self.database.begin() as connection:
             self.desk.adopt(connection, self.clock())
+            self.desk.follow(connection, self.clock())
         with self.database.read() as connection:
             waiting = self.letters.waiting(connection)
         for number in waiting:
@@ -133,6 +134,6 @@ def staged(folder: Path, config: str = CONFIG) -> Iterator[Stage]:
         audit = Audit(database, loaded.app, loaded.environment, clock)
         subscribers = Subscribers(lambda: loaded, audit)
         yield Stage(
-            loaded, database, clock, StatusSite(database, lambda: loaded, clock), StatusDesk(lambda: loaded, audit),
+            loaded, database, clock, StatusSite(database, lambda: loaded, clock, float), StatusDesk(lambda: loaded, audit),
             subscribers, Letters(lambda: loaded, subscribers),
         )  # fmt: skip

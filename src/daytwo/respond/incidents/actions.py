@@ -12,10 +12,10 @@ from daytwo.core.errors import NotFoundError
 from daytwo.core.schedule import zone_of
 from daytwo.ledger.audit.event import storable
 from daytwo.respond.incidents.book import Book
-from daytwo.respond.incidents.escalation import Outgoing
 from daytwo.respond.incidents.model import Action, Incident, What
 from daytwo.respond.incidents.orders import AddAction
 from daytwo.respond.oncall import Takeovers, reach
+from daytwo.respond.outbox import Outbox
 from daytwo.store.tables import incident_actions
 
 _MORNING = time(9)
@@ -33,7 +33,7 @@ class Actions:
         outbox: where messages go.
     """
 
-    def __init__(self, book: Book, config: Callable[[], Config], outbox: Outgoing) -> None:
+    def __init__(self, book: Book, config: Callable[[], Config], outbox: Outbox) -> None:
         self._book = book
         self._config = config
         self._outbox = outbox

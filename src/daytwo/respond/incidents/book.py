@@ -211,8 +211,8 @@ class Book:
 def level_of(row: sa.Row[Any]) -> Level:
     """A row of `incident_steps`."""
     return Level(
-        id=row.id, round=row.round, severity=row.severity, level=row.level, names=tuple(json.loads(row.names)),
-        after=row.after, due=row.due, done=row.done, stopped=row.stopped,
+        id=row.id, incident=row.incident, round=row.round, severity=row.severity, level=row.level,
+        names=tuple(json.loads(row.names)), after=row.after, due=row.due, done=row.done, stopped=row.stopped,
         told=tuple(Told.model_validate(one) for one in json.loads(row.told)),
     )  # fmt: skip
 

@@ -16,9 +16,11 @@ from daytwo.ledger.audit import Audit
 from daytwo.respond.incidents import orders
 from daytwo.respond.incidents.actions import Actions
 from daytwo.respond.incidents.book import Book
-from daytwo.respond.incidents.escalation import Escalation, Outgoing
+from daytwo.respond.incidents.escalation import Escalation
 from daytwo.respond.incidents.model import Incident, Item, State, What
 from daytwo.respond.incidents.words import lasting, listed
+from daytwo.respond.oncall import GapWatch, Takeovers
+from daytwo.respond.outbox import Outbox
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ class IncidentDesk:
         self,
         config: Callable[[], Config],
         audit: Audit,
-        outbox: Outgoing,
+        outbox: Outbox,
         acknowledge: Callable[[sa.Connection, int, str, datetime], Any],
     ) -> None:
         now = config()
         self.book = Book(now.app, now.environment)
         self.escalation = Escalation(self.book, config, outbox)
         self.actions = Actions(self.book, config, outbox)
+        self.gaps = GapWatch(Takeovers(now.app, now.environment), config, outbox)
         self._config = config
         self._audit = audit
         self._acknowledge_alert = acknowledge

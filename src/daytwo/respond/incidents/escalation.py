@@ -9,18 +9,19 @@ was there is carried out as soon as one is, with a remark.
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from daytwo.config import Config
 from daytwo.config.responding import Step
-from daytwo.core.channel import Event, Message, Person
+from daytwo.core.channel import Event, Person
 from daytwo.respond.incidents.book import Book, level_of
 from daytwo.respond.incidents.message import message_of
 from daytwo.respond.incidents.model import Incident, Level, State, Told, What
 from daytwo.respond.incidents.words import lasting, listed
-from daytwo.respond.oncall import Delivery, Takeovers, reach
+from daytwo.respond.oncall import Delivery, Takeovers, reach, team_channels
+from daytwo.respond.outbox import Outbox
 from daytwo.store.tables import incident_steps, incidents
 
 _LATE = timedelta(minutes=2)
@@ -28,23 +29,6 @@ _LATE = timedelta(minutes=2)
 _AHEAD = timedelta(minutes=1)
 """What is dated further ahead was written while the clock was wrong."""
 _BY = "daytwo"
-
-
-class Outgoing(Protocol):
-    """Where messages wait to be sent: the outbox."""
-
-    def put(
-        self,
-        connection: sa.Connection,
-        channel: str,
-        message: Message,
-        key: str,
-        about: str,
-        now: datetime,
-        due: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Any:
-        """Have a message sent; the same key is sent once."""
 
 
 class Escalation:
@@ -56,7 +40,7 @@ class Escalation:
         outbox: where messages go.
     """
 
-    def __init__(self, book: Book, config: Callable[[], Config], outbox: Outgoing) -> None:
+    def __init__(self, book: Book, config: Callable[[], Config], outbox: Outbox) -> None:
         self._book = book
         self._config = config
         self._outbox = outbox
@@ -183,7 +167,7 @@ class Escalation:
 
     def _tell(self, connection: sa.Connection, incident: Incident, level: Level, now: datetime) -> str:
         late = now - level.due
-        deliveries = self._reach(connection, level.names, now)
+        deliveries = self._reach(connection, level.names, now) or self._all(level.names)
         for delivery in deliveries:
             text = f"Nobody has acknowledged it for {lasting(now - incident.round_began)}." if level.after else ""
             note = " ".join(one for one in (text, f"{delivery.note.capitalize()}." if delivery.note else "") if one)
@@ -215,6 +199,11 @@ class Escalation:
     def _reach(self, connection: sa.Connection, names: tuple[str, ...], now: datetime) -> tuple[Delivery, ...]:
         return reach(self._config(), names, now, self._takeovers.standing(connection, now))
 
+    def _all(self, names: tuple[str, ...]) -> tuple[Delivery, ...]:
+        """Every channel: when whoever is to be told has left the configuration, somebody else must hear of it."""
+        note = f"{listed(names)} cannot be reached, so every channel is told"
+        return tuple(Delivery(one, note=note) for one in team_channels(self._config()))
+
     def _steps(self, incident: Incident) -> tuple[Step, ...]:
         grade = self._config().incidents.severities.get(incident.severity)
         return grade.escalate if grade is not None else ()
@@ -237,5 +226,5 @@ def _person(config: Config, name: str) -> Person:
 
 def _said(told: list[Told]) -> str:
     if not told:
-        return "nobody could be told, as none of its names is a channel, a person or a rota that can be reached"
+        return "nobody could be told, as there is no channel"
     return f"told {listed(f'{listed(one.people)} by {one.channel}' if one.people else one.channel for one in told)}"

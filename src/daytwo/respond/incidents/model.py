@@ -1,19 +1,32 @@
 """What an incident is, as all faces show it."""
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Checklist = Literal["response", "resolution"]
 Phase = Literal["investigating", "identified", "monitoring", "resolved"]
-_SAFE = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
+
+
+def _without(pattern: str, said: str) -> tuple[AfterValidator, Any]:
+    """What refuses characters with a sentence, and says in the schema which."""
+
+    def look(text: str) -> str:
+        if re.search(pattern, text):
+            raise ValueError(said)
+        return text
+
+    return AfterValidator(look), Field(json_schema_extra={"pattern": f"^[^{pattern[1:-1]}]*$"})
+
+
+_ONE_LINE = _without(r"[\x00-\x1f\x7f]", "write it on one line, without control characters")
+_PRINTABLE = _without(r"[\x00-\x08\x0b-\x1f\x7f]", "it has control characters in it; leave them out")
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *_ONE_LINE]
 """One line that somebody wrote."""
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=_SAFE)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), *_PRINTABLE]
 """Sentences that somebody wrote."""
 
 
@@ -143,6 +156,7 @@ class Level(Shown):
     """A level of its escalation."""
 
     id: int
+    incident: int
     round: int
     severity: str
     level: int

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -165,8 +165,9 @@ class Opener:
         text = (
             f"{row.kind}{source}: {row.count} within {lasting(timedelta(seconds=row.within))}, {row.limit} are too many"
         )
-        category = "abuse"
-        begun = Beginning(f"{row.kind}{source}", severity, (f"finding {row.kind}",), (), row.begin, category, text)
+        begun = Beginning(
+            f"{row.kind}{source}", severity, (f"finding {row.kind}",), (), row.begin, class_of(row.kind), text
+        )
         incident = self._desk.book.of_group(connection, begun.groups)
         if incident is None:
             incident = self._desk.begin(connection, begun, SYSTEM, now)
@@ -197,6 +198,12 @@ class Opener:
             return  # of a finding: only people know when that is over
         self._desk.book.change(connection, incident.number, quiet=now)
         self._desk.book.tell(connection, incident.number, What.QUIET, SYSTEM.name, now, "all its alerts are over")
+
+
+def class_of(kind: str) -> str:
+    """The class of a security incident that comes of a kind of events: `breach` is one itself, `auth_failure` abuse."""
+    word = kind.replace("_", "-")
+    return word if word in get_args(orders.Category) and word else "abuse"
 
 
 def _fits(opens: Opens, alert: Seen) -> bool:

@@ -47,7 +47,7 @@ class Assign(Order):
 
 
 class Note(Order):
-    """Write something down."""
+    """Write something down in its timeline."""
 
     word = "note"
     text: Words
@@ -70,7 +70,7 @@ class Tick(Order):
 
 
 class Update(Order):
-    """Tell users how things stand."""
+    """Tell users how things stand: shown on the status page while the incident is public."""
 
     word = "update"
     phase: Phase
@@ -85,7 +85,7 @@ class Publish(Order):
 
 
 class Resolve(Order):
-    """Say that it is over."""
+    """Say that it is over, and why it happened; refused while lines of its resolution checklist are open."""
 
     word = "resolve"
     cause: Words = Field(description="why it happened, as far as it is known")
@@ -100,7 +100,7 @@ class Reopen(Order):
 
 
 class AddAction(Order):
-    """Add an action item."""
+    """Add an action item with an owner and a day."""
 
     word = "actions"
     text: Line
@@ -109,7 +109,7 @@ class AddAction(Order):
 
 
 class Evidence(Order):
-    """Note that evidence was collected."""
+    """Note in its timeline that evidence was collected, with the checksum of the archive."""
 
     word = "evidence"
     name: Line = Field(description="of the archive")

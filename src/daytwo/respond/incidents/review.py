@@ -187,6 +187,10 @@ def _lessons() -> Iterator[str]:
     for question in ("What went well", "What went badly", "Where we were lucky"):
         yield ""
         yield f"**{question}**: {_ASKED}"
+    yield ""
+    yield "## Improvements"
+    yield ""
+    yield f"What changes in how we work: {_ASKED}"
 
 
 def _actions(actions: Sequence[Action]) -> Iterator[str]:

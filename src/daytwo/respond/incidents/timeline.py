@@ -14,7 +14,7 @@ from daytwo.store.tables import alerts, audit_events, notifications, runs
 BEFORE = timedelta(hours=2)
 """How long before an incident a change may have caused it."""
 _MOST = 500
-_NO_CHANGES = ("incident.%", "session.%", "export.%")
+_NO_CHANGES = ("incident.%", "session.%", "export.%", "status-page.%")
 """Acts that change nothing an incident could come from, or that are in its timeline already."""
 
 
@@ -66,6 +66,9 @@ def _notifications(connection: sa.Connection, book: Book, incident: Incident) ->
             yield Entry(at=row.sent, what=row.event, by="", text=f"sent by {whom}", source="notification")
         elif row.state == "dead":
             text = f"could not be sent by {whom}: {row.error}"
+            yield Entry(at=row.created, what=row.event, by="", text=text, source="notification")
+        elif row.state == "waiting" and row.error:
+            text = f"not sent yet by {whom}, and tried again: {row.error.removesuffix('. It is tried again')}"
             yield Entry(at=row.created, what=row.event, by="", text=text, source="notification")
 
 

@@ -32,9 +32,9 @@ def reach(
     """How to reach whoever is named.
 
     A rota is whoever is on call; where nobody is, everybody who ever has a turn in it, for a message must not be lost
-    in a gap. A person is reached by their own channels, or every e-mail channel, or, where there is none, every
-    channel. Channels are told once, and people once through each; a channel that is itself named has its own receivers
-    told, besides people who are reached through it.
+    in a gap. A person is reached by their own channels, or every e-mail channel of the team, or, where there is none,
+    every channel. Channels are told once, and people once through each; a channel that is itself named has its own
+    receivers told, besides people who are reached through it.
 
     Args:
         config: the configuration.
@@ -53,6 +53,14 @@ def reach(
         notes = dict.fromkeys(one for one in (*before.note.split("; "), note) if one)
         found[key] = Delivery(channel, to, "; ".join(notes))
     return tuple(found.values())
+
+
+def team_channels(config: Config) -> tuple[str, ...]:
+    """The channels that reach the team when none is named: all but the one that tells subscribers of the status page,
+    which is in the team's use, too, only where there is no other for e-mail."""
+    apart = config.status_page.subscribe if config.status_page is not None else None
+    ours = {name: settings for name, settings in config.channels.items() if name != apart}
+    return tuple(ours if any(one.kind == _EMAIL for one in ours.values()) else config.channels)
 
 
 def _ways(
@@ -79,8 +87,9 @@ def _of_person(config: Config, name: str, note: str) -> Iterator[tuple[str, Pers
     if person is None:
         return
     own = [one for one in person.channels if one in config.channels]
-    mail = [one for one, settings in config.channels.items() if settings.kind == _EMAIL]
+    every = team_channels(config)
+    mail = [one for one in every if config.channels[one].kind == _EMAIL]
     if not own and not mail:
         note = "; ".join(one for one in (note, f"{name} has no channel, so every channel is told") if one)
-    for channel in own or mail or config.channels:
+    for channel in own or mail or every:
         yield channel, Person(name=name, email=person.email, phone=person.phone), note

@@ -128,10 +128,11 @@ class Roster:
             NotFoundError: there is no such rota.
         """
         config, now = self._config(), self._clock()
-        first, last = now - _BACK, now + _AHEAD
+        first, last = now - _AHEAD, now + _AHEAD
         found = shifts(self._rota(name), config.timezone, first, last, self._taken(name, first, last))
         # One that goes on behind what was looked at would end at another time with each look, and be another event.
-        whole = [one for one in found if one.end < last or one.begin <= now]
+        # For the same reason it is looked back further than is shown: what began before that still begins when it did.
+        whole = [one for one in found if one.end > now - _BACK and (one.end < last or one.begin <= now)]
         return calendar(config.app, config.environment, name, whole, now)
 
     def take(self, connection: sa.Connection, name: str, order: Take, who: Principal) -> OnCall:

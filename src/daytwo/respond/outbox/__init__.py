@@ -3,5 +3,6 @@
 from daytwo.respond.outbox.bucket import Bucket
 from daytwo.respond.outbox.carrier import Carrier, Outcome
 from daytwo.respond.outbox.outbox import Claim, Notification, Outbox, State
+from daytwo.respond.outbox.standing import Standing
 
-__all__ = ["Bucket", "Carrier", "Claim", "Notification", "Outbox", "Outcome", "State"]
+__all__ = ["Bucket", "Carrier", "Claim", "Notification", "Outbox", "Outcome", "Standing", "State"]

@@ -15,6 +15,8 @@ from daytwo.core.secrets import redact
 _log = logging.getLogger(__name__)
 TIMEOUT = 15.0
 """Seconds that one try may take."""
+PATIENCE = 60.0
+"""Seconds that a receiver may ask for before its fallback is used at once."""
 _FIRST = 5.0
 _LONGEST = 300.0
 _JITTER = 0.2
@@ -31,7 +33,7 @@ class Outcome:
         permanent: no further try makes sense.
         error: what went wrong with its own channel, and with the fallback.
         retry_after: seconds that its own channel asked to wait.
-        elsewhere: the fallback should be asked at once, because this may take a person to mend.
+        elsewhere: the fallback should be asked at once, because this may take a person to mend, or a long wait.
     """
 
     via: str = ""
@@ -105,7 +107,8 @@ class Carrier:
         except RejectedError as error:
             return Outcome(permanent=True, error=redact(str(error)))
         except UnavailableError as error:
-            return Outcome(error=redact(str(error)), retry_after=error.retry_after)
+            wait = error.retry_after
+            return Outcome(error=redact(str(error)), retry_after=wait, elsewhere=wait is not None and wait > PATIENCE)
         except SecretError as error:
             return Outcome(error=redact(str(error)), elsewhere=True)
         except DaytwoError as error:

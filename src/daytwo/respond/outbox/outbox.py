@@ -1,6 +1,6 @@
 """The rows of the outbox: put, claimed by one sender, settled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,15 +13,15 @@ from daytwo.core.channel import Event, Message
 from daytwo.core.errors import ConflictError, NotFoundError
 from daytwo.respond.outbox.bucket import Bucket
 from daytwo.respond.outbox.carrier import Outcome, pause
-from daytwo.store.tables import alerts, channels, notifications, tellings
+from daytwo.respond.outbox.standing import LONG, TIRED, Standings
+from daytwo.store.tables import alerts, notifications, tellings
 
 GIVEN_UP = timedelta(days=1)
 """How long a message is tried, unless whoever put it says otherwise."""
+_OVER, _TAKEN = "it was over before this could be sent", "somebody took care of it before this could be sent"
+_ANSWERS = (Event.ACKNOWLEDGE.value, Event.RESOLVE.value)
 CLAIMED = timedelta(seconds=60)
 """How long a sender has a message to itself: more than any try takes."""
-TIRED = 3
-"""So many failures in a row, and the fallback is used at once."""
-_LONG = 500
 
 
 class State(StrEnum):
@@ -101,6 +101,7 @@ class Outbox:
 
     def __init__(self, app: str, environment: str) -> None:
         self._own = {"app": app, "environment": environment}
+        self.standings = Standings(app, environment)
 
     def put(
         self,
@@ -171,10 +172,9 @@ class Outbox:
         Returns:
             It; None when nothing is due, or the channel rests.
         """
-        standing = self._standing(connection, channel)
-        failures = standing.failures if standing else 0
-        resting = bool(standing and standing.rests and standing.rests > now)
-        if resting and not (fallback and failures >= TIRED):
+        standing = self.standings.of(connection, channel)
+        resting = standing.resting(now)
+        if resting and not (fallback and standing.passed_over(now)):
             return None
         while (row := self._next(connection, channel, now)) is not None:
             one = _notification(row)
@@ -182,10 +182,10 @@ class Outbox:
                 self._end(connection, one.id, State.DEAD, one.error or "it could not be sent in time")
             elif why := self._unwanted(connection, one):
                 self._end(connection, one.id, State.MOOT, why)
-            elif later := self._paced(connection, one, bucket, standing.spent if standing else None, now):
+            elif later := self._paced(connection, one, bucket, standing.spent, now):
                 self._change(connection, one.id, due=later)
             elif self._take(connection, one.id, owner, now):
-                return Claim(one, failures, resting)
+                return Claim(one, standing.failures, resting)
         return None
 
     def settle(self, connection: sa.Connection, claim: Claim, outcome: Outcome, now: datetime) -> None:
@@ -199,8 +199,8 @@ class Outbox:
         """
         one = claim.notification
         if not claim.resting:
-            self._stand(connection, one.channel, claim.failures, outcome, now)
-        free = {"claimed_by": "", "claimed_until": None, "tries": one.tries + 1, "error": outcome.error[:_LONG]}
+            self.standings.settle(connection, one.channel, claim.failures, outcome, now)
+        free = {"claimed_by": "", "claimed_until": None, "tries": one.tries + 1, "error": outcome.error[:LONG]}
         if outcome.via:
             self._change(connection, one.id, state=State.SENT.value, sent=now, via=outcome.via, **free)
         elif outcome.permanent:
@@ -222,20 +222,13 @@ class Outbox:
         query = sa.select(notifications.c.claimed_by).distinct().filter_by(**self._own, state=State.WAITING.value)
         return [row.claimed_by for row in connection.execute(query) if row.claimed_by]
 
-    def buckets(self, connection: sa.Connection) -> dict[str, datetime | None]:
-        """Until when what each channel may send is used up."""
-        query = sa.select(channels.c.name, channels.c.spent).filter_by(**self._own)
-        return {row.name: row.spent for row in connection.execute(query)}
-
-    def spend(self, connection: sa.Connection, spent: Mapping[str, datetime | None]) -> None:
-        """Write down what channels have used up."""
-        for name, at in spent.items():
-            self._channel(connection, name, spent=at)
-
     def troubles(self, connection: sa.Connection, since: datetime) -> list[str]:
         """What is wrong, in words: channels that do not work, messages that nobody got."""
-        query = sa.select(channels).filter_by(**self._own).where(channels.c.failures >= TIRED)
-        found = [f"channel {row.name} does not work: {row.error}" for row in connection.execute(query)]
+        found = [
+            f"channel {name} does not work: {one.error}"
+            for name, one in self.standings.all(connection).items()
+            if one.failures >= TIRED
+        ]
         dead = (notifications.c.state == State.DEAD.value, notifications.c.created >= since)
         count = connection.execute(
             sa.select(sa.func.count()).select_from(notifications).where(*self._mine(notifications), *dead)
@@ -285,7 +278,7 @@ class Outbox:
         if one.state is not State.DEAD:
             raise ConflictError(f"notification {number} is {one.state}", hint="Only a dead one is tried again")
         self._change(connection, number, state=State.WAITING.value, due=now, until=now + GIVEN_UP, tries=0)
-        self._channel(connection, one.channel, rests=None)
+        self.standings.write(connection, one.channel, rests=None)
         return self.get(connection, number)
 
     def crowd(self, connection: sa.Connection, now: datetime, most: int = 1000) -> dict[str, list[Notification]]:
@@ -336,12 +329,17 @@ class Outbox:
         if one.event is not Event.TRIGGER:
             return ""
         c = notifications.c
-        after = (c.channel == one.channel, c.about == one.about, c.id > one.id, c.event == Event.RESOLVE.value)
-        if connection.execute(sa.select(c.id).filter_by(**self._own).where(*after).limit(1)).first():
-            return "it was over before this could be sent; that is told"
-        told = sa.select(alerts.c.end).join(tellings, tellings.c.alert == alerts.c.id)
-        ends = [row.end for row in connection.execute(told.where(tellings.c.notification == one.id))]
-        return "it was over before this could be sent" if ends and all(ends) else ""
+        after = (c.channel == one.channel, c.about == one.about, c.id > one.id, c.event.in_(_ANSWERS))
+        later = connection.execute(sa.select(c.event).filter_by(**self._own).where(*after).order_by(c.id)).all()
+        if later:
+            over = any(row.event == Event.RESOLVE.value for row in later)
+            return f"{_OVER if over else _TAKEN}; that is told"
+        told = sa.select(alerts.c.end, alerts.c.acknowledged).join(tellings, tellings.c.alert == alerts.c.id)
+        rows = connection.execute(told.where(tellings.c.notification == one.id)).all()
+        standing = [row for row in rows if row.end is None]
+        if not rows or any(row.acknowledged is None or row.acknowledged < one.created for row in standing):
+            return ""
+        return _TAKEN if standing else _OVER
 
     def _paced(
         self, connection: sa.Connection, one: Notification, bucket: Bucket | None, spent: datetime | None, now: datetime
@@ -352,7 +350,7 @@ class Outbox:
         allowed, left = Bucket(bucket.rate, bucket.burst, spent).take(now)
         if not allowed:
             return now + timedelta(minutes=1) / bucket.rate
-        self._channel(connection, one.channel, spent=left.spent)
+        self.standings.write(connection, one.channel, spent=left.spent)
         return None
 
     def _end(self, connection: sa.Connection, number: int, state: State, error: str) -> None:
@@ -360,27 +358,6 @@ class Outbox:
 
     def _change(self, connection: sa.Connection, number: int, **values: Any) -> None:
         connection.execute(notifications.update().where(notifications.c.id == number).values(**values))
-
-    # Channels
-
-    def _standing(self, connection: sa.Connection, channel: str) -> sa.Row[Any] | None:
-        return connection.execute(sa.select(channels).filter_by(**self._own, name=channel)).first()
-
-    def _stand(self, connection: sa.Connection, channel: str, failures: int, outcome: Outcome, now: datetime) -> None:
-        """Write down how a channel stands after a try."""
-        if outcome.own:
-            if failures:
-                self._channel(connection, channel, failures=0, since=None, rests=None, error="")
-            return
-        # What is refused says nothing of the next message; a channel that does not answer is left alone for a while.
-        rests = None if outcome.permanent else now + pause(failures + 1, outcome.retry_after)
-        since = {} if failures else {"since": now}
-        self._channel(connection, channel, failures=failures + 1, rests=rests, error=outcome.error[:_LONG], **since)
-
-    def _channel(self, connection: sa.Connection, name: str, **values: Any) -> None:
-        mine = (*self._mine(channels), channels.c.name == name)
-        if not connection.execute(channels.update().where(*mine).values(**values)).rowcount:
-            connection.execute(channels.insert().values(**self._own, name=name, **values))
 
     def _mine(self, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
         return tuple(table.c[name] == value for name, value in self._own.items())

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from daytwo.config import Config
 from daytwo.config.watching import Rule
-from daytwo.core.channel import Event
+from daytwo.core.channel import ChannelSettings, Event
 from daytwo.respond.alerts import GRADES, Alert, AlertBook, Step, What
 from daytwo.respond.messages import Teller
 from daytwo.respond.oncall import Delivery, reach
 from daytwo.respond.oncall.takeovers import Takeovers
-from daytwo.respond.outbox import Bucket, Outbox
+from daytwo.respond.outbox import Bucket, Outbox, Standing
 from daytwo.respond.pipeline.case import PAUSES, Case, Facts, Group, Order, Told
 from daytwo.respond.pipeline.stages import TOGETHER, routes_of, run
 from daytwo.respond.pipeline.tellings import Tellings
@@ -125,9 +125,9 @@ class Desk:
         config, alerts = self._config(), [alert for alert, _ in changes]
         groups = self.tellings.groups(connection, {one.service for one in alerts}, now - TOGETHER)
         told: dict[int, list[Told]] = self.tellings.told(connection, [one.id for one in alerts if one.told])
-        spent = self.outbox.buckets(connection)
+        standings = self.outbox.standings.all(connection)
         buckets = {
-            name: Bucket(settings.rate, settings.burst, spent.get(name)) for name, settings in config.channels.items()
+            name: _bucket(settings, standings.get(name, Standing())) for name, settings in config.channels.items()
         }
         ending = [alert for alert, what in changes if what is What.OVER]
         open_in_group = _OpenInGroup(self.book, connection, ending)
@@ -141,7 +141,7 @@ class Desk:
         yield sitting
         self.book.note(connection, sitting.steps)
         self.tellings.add(connection, sitting.rows, now)
-        self.outbox.spend(connection, {name: buckets[name].spent for name in sitting.spent})
+        self.outbox.standings.spend(connection, {name: buckets[name].spent for name in sitting.spent})
 
     def _one(self, sitting: _Sitting, alert: Alert, what: What) -> Case:
         case = run(Case(alert, what, sitting.now), sitting.facts)
@@ -228,6 +228,13 @@ class Desk:
                 for a, w, o, n in sitting.rows
             ]
         return number
+
+
+def _bucket(settings: ChannelSettings, standing: Standing) -> Bucket:
+    """What a channel may send. F20: while it does not work, and no other takes over, no more than a burst waits for it
+    as messages of their own; the rest becomes a summary."""
+    since = standing.since if standing.failures and settings.fallback is None else None
+    return Bucket(settings.rate, settings.burst, standing.spent, since)
 
 
 class _OpenInGroup(dict[int, set[int]]):

@@ -14,13 +14,14 @@ from daytwo.config.responding import Route
 from daytwo.core.schedule import Cron
 from daytwo.core.schedule import next as next_time
 from daytwo.respond.alerts import GRADES, Alert, What
+from daytwo.respond.oncall import team_channels
 from daytwo.respond.pipeline.case import Case, Facts, Order, Reason, Told
 from daytwo.respond.silences import fitting
 
 TOGETHER = timedelta(seconds=30)
 """How long alerts of a service that follow one that was told are collected for one more message."""
 _TICK = timedelta(microseconds=1)
-_DAILY = Cron("0 8 * * *")
+_DAILY, _WEEKLY = Cron("0 8 * * *"), Cron("0 8 * * mon")
 _NEWS = (What.FIRED, What.LATER, What.WORSE)
 Stage = Callable[[Case, Facts], Case]
 
@@ -112,7 +113,8 @@ def route(case: Case, facts: Facts) -> Case:
     orders = tuple(order for name in fitting_now for order in _orders(name, case, facts))
     if not orders:
         return case.stops("route", Reason.NO_CHANNEL, ", ".join(fitting_now))
-    return replace(case, orders=_once(orders)).passes("route", Reason.ROUTED, ", ".join(fitting_now))
+    said = ", ".join(fitting_now) + (f"; not at this hour: {', '.join(waiting)}" if waiting else "")
+    return replace(case, orders=_once(orders)).passes("route", Reason.ROUTED, said)
 
 
 def throttle(case: Case, facts: Facts) -> Case:
@@ -167,13 +169,15 @@ def run(case: Case, facts: Facts) -> Case:
 
 def routes_of(config: Config) -> Mapping[str, Route]:
     """The routes that count: those of the configuration; or, where there are none and there are channels, critical
-    alerts at once to every channel, and the others as one summary a day, at 08:00."""
+    alerts at once to every channel of the team, warnings as one summary a day, what is only to be known as one a week,
+    at 08:00."""
     if config.routes or not config.channels:
         return config.routes
-    to = tuple(config.channels)
+    to = team_channels(config)
     return {
         "critical": Route(level=("critical",), to=to),
-        "others": Route(level=("warning", "info"), to=to, when=_DAILY),
+        "daily": Route(level=("warning",), to=to, when=_DAILY),
+        "weekly": Route(level=("info",), to=to, when=_WEEKLY),
     }
 
 

@@ -119,6 +119,10 @@ class Tellings:
             found.setdefault((one.batch, one.channel, one.people), []).append(one)
         return found
 
+    def put_off(self, connection: sa.Connection, numbers: Sequence[int], until: datetime) -> None:
+        """They are made a message of later."""
+        self._change(connection, numbers, due=until)
+
     def pending(self, connection: sa.Connection, batches: Sequence[str], channel: str) -> list[int]:
         """The numbers of those that wait in these batches of a channel."""
         c = tellings.c
@@ -127,9 +131,7 @@ class Tellings:
 
     def made(self, connection: sa.Connection, numbers: Sequence[int], notification: int) -> None:
         """They are told in this message."""
-        for first in range(0, len(numbers), _MANY):
-            mine = tellings.c.id.in_(numbers[first : first + _MANY])
-            connection.execute(tellings.update().where(mine).values(notification=notification))
+        self._change(connection, numbers, notification=notification)
 
     def still_open(self, connection: sa.Connection, batch: str, channel: str, limit: int) -> list[int]:
         """The alerts that are not over and were told in a batch of a channel before; the newest first."""
@@ -158,6 +160,12 @@ class Tellings:
             .order_by(tellings.c.id)
         )  # fmt: skip
         return list(connection.execute(query))
+
+    @staticmethod
+    def _change(connection: sa.Connection, numbers: Sequence[int], **values: Any) -> None:
+        for first in range(0, len(numbers), _MANY):
+            mine = tellings.c.id.in_(numbers[first : first + _MANY])
+            connection.execute(tellings.update().where(mine).values(**values))
 
 
 def _people(people: Sequence[Person]) -> str:

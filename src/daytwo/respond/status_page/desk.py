@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from daytwo.access.roles import Principal
+from daytwo.access.roles import SYSTEM, Principal
 from daytwo.config import Config
 from daytwo.config.problems import nearest
 from daytwo.config.responding import StatusPage
@@ -15,12 +15,16 @@ from daytwo.core.errors import ConflictError, NotFoundError, UsageError
 from daytwo.ledger.audit import Audit
 from daytwo.ledger.audit.event import storable
 from daytwo.respond.incidents.book import Book
-from daytwo.respond.incidents.model import What
+from daytwo.respond.incidents.model import Incident, Phase, State, What
 from daytwo.respond.status_page.facts import components
+from daytwo.respond.status_page.matching import touches
 from daytwo.respond.status_page.model import Health
 from daytwo.respond.status_page.orders import NewUpdate, UpdateData
 from daytwo.respond.status_page.view import page_title
 from daytwo.store.tables import incident_events, incidents, status_updates
+
+_NEWS = timedelta(hours=1)
+"""What has been over for longer is no news."""
 
 
 class StatusDesk:
@@ -110,6 +114,37 @@ class StatusDesk:
             )
         return len(found)
 
+    def follow(self, connection: sa.Connection, now: datetime) -> int:
+        """Tell users in the page's own words what nobody has told them: that an incident of a severity with `announce`
+        is open, that one they were told of is over, or is open again.
+
+        Returns:
+            How many updates were written.
+        """
+        recent = sa.or_(incidents.c.state != State.RESOLVED.value, incidents.c.resolved >= now - _NEWS)
+        query = sa.select(incidents.c.id).filter_by(**self._own).where(incidents.c.public, recent)
+        made = 0
+        for number in connection.execute(query.order_by(incidents.c.id)).scalars().all():
+            incident = self._incidents.get(connection, number, lock=True)
+            if phase := self._untold(connection, incident):
+                self.tell(connection, NewUpdate(state=phase, incident=number), SYSTEM, now)
+                made += 1
+        return made
+
+    def _untold(self, connection: sa.Connection, incident: Incident) -> Phase | None:
+        c = status_updates.c
+        query = sa.select(c.state, c.at, c.withdrawn).filter_by(**self._own, incident=incident.number).order_by(c.id)
+        told = connection.execute(query).all()
+        standing = [one for one in told if one.withdrawn is None]
+        last = standing[-1] if standing else None
+        if incident.resolved is not None:
+            again = any(one.state == "resolved" and one.at >= incident.resolved for one in told)
+            return "resolved" if last is not None and last.state != "resolved" and not again else None
+        if last is not None and last.state == "resolved" and last.at <= incident.round_began:
+            return "investigating"
+        grade = self._config().incidents.severities.get(incident.severity)
+        return "investigating" if grade is not None and grade.announce and not told else None
+
     def get(self, connection: sa.Connection, number: int) -> UpdateData:
         """One update.
 
@@ -160,13 +195,18 @@ class StatusDesk:
         return filled((config.status_page or StatusPage()).text(order.state), values)
 
     def _touched(self, connection: sa.Connection, order: NewUpdate) -> list[str]:
-        """What the updates before it named."""
+        """What the updates before it named, or else what the incident touches."""
         if order.incident is None and order.notice is None:
             return []
         query = sa.select(status_updates.c.components).filter_by(
             **self._own, incident=order.incident, notice=order.notice, withdrawn=None
         )
-        return list(dict.fromkeys(name for row in connection.execute(query) for name in json.loads(row.components)))
+        said = list(dict.fromkeys(name for row in connection.execute(query) for name in json.loads(row.components)))
+        if said or order.incident is None:
+            return said
+        services = self._incidents.get(connection, order.incident).services
+        shown = components(self._config())
+        return [name for name, one in shown.items() if any(touches(one.services, service) for service in services)]
 
     def _record(
         self,

@@ -38,18 +38,45 @@ class Subscribing:
     feed: str = FEED
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A bar of which there is something to say.
+
+    Args:
+        at: its place, from the left.
+        colour: its class.
+        said: what happened, in words.
+    """
+
+    at: int
+    colour: str
+    said: str
+
+
 def files(view: StatusView, subscribing: Subscribing) -> dict[str, bytes]:
     """All of the page, by file name."""
-    return {
-        HTML: html(view, subscribing).encode("utf-8", "replace"),
-        FEED: feed(view).encode("utf-8", "replace"),
-        JSON: (view.model_dump_json(indent=1) + "\n").encode(),
-    }
+    return several(view, [subscribing])[0]
+
+
+def several(view: StatusView, ways: Sequence[Subscribing]) -> list[dict[str, bytes]]:
+    """All of the page, by file name, for several places; what is the same in all of them is drawn once."""
+    components = _components(view)
+    same = {FEED: feed(view).encode("utf-8", "replace"), JSON: (view.model_dump_json() + "\n").encode()}
+    return [{HTML: _page(view, one, components).encode("utf-8", "replace"), **same} for one in ways]
 
 
 def html(view: StatusView, subscribing: Subscribing) -> str:
     """The page for people: everything in one file."""
-    return _rendered("page.html", view, subscribing=subscribing)
+    return _page(view, subscribing, _components(view))
+
+
+def _page(view: StatusView, subscribing: Subscribing, components: str) -> str:
+    return _rendered("page.html", view, subscribing=subscribing, components=components)
+
+
+def _components(view: StatusView) -> str:
+    found = [(one, marked(one)) for one in view.components]
+    return _environment().get_template("components.html").render(components=found)
 
 
 def feed(view: StatusView) -> str:
@@ -117,8 +144,7 @@ def _environment() -> "Environment":
         loader=PackageLoader("daytwo.respond.status_page"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"clean": text.clean, "percent": percent, "bar": bar, "told": told, "kind": kind}
-    made.filters |= {"bad_days": bad_days, "plain": plain, "is_plain": is_plain}
+    made.filters |= {"clean": text.clean, "percent": percent, "kind": kind, "plain": plain}
     return made
 
 
@@ -161,9 +187,9 @@ def told(day: Day) -> str:
     return f"{_date(day.day)}: {', '.join(part for part in parts if part)}"
 
 
-def bad_days(component: ComponentView) -> list[str]:
-    """The days on which something was, newest first, in words: what the bars show, for who cannot see them."""
-    return [told(day) for day in reversed(component.days) if day.failed > 0 or day.maintenance > 0]
+def marked(component: ComponentView) -> list[Marked]:
+    """The days on which something was: bars of their own, and in words for who cannot see them."""
+    return [Marked(at, bar(day), told(day)) for at, day in enumerate(component.days) if not is_plain(day)]
 
 
 def percent(share: float) -> str:

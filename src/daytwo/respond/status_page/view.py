@@ -7,7 +7,8 @@ from daytwo.config import Config
 from daytwo.config.responding import Component, StatusPage
 from daytwo.core.check import Verdict
 from daytwo.respond.incidents.model import Incident, Phase
-from daytwo.respond.status_page.facts import AHEAD, PAST, Facts, Update, components, is_ours, touches
+from daytwo.respond.status_page.facts import AHEAD, PAST, Facts, Update, components, is_ours
+from daytwo.respond.status_page.matching import touches
 from daytwo.respond.status_page.model import (
     ComponentView,
     Day,
@@ -33,8 +34,9 @@ def view(config: Config, facts: Facts, now: datetime, url: str = "") -> StatusVi
     """
     shown = components(config)
     titles = {name: one.title or name for name, one in shown.items()}
-    stories = [_story(one, shown, titles) for one in _gathered(facts)]
-    said = _said([one for one in _gathered(facts) if one.ended is None], shown)
+    gathered = [one for one in _gathered(facts) if one.ended is None or one.ended >= now - PAST]
+    stories = [_story(one, shown, titles) for one in gathered]
+    said = _said([one for one in gathered if one.ended is None], shown)
     parts = tuple(_component(name, one, facts, said.get(name, Health.OPERATIONAL), now) for name, one in shown.items())
     current = [one for one in stories if one.ended is None]
     over = sorted((one for one in stories if one.ended is not None), key=lambda one: one.began, reverse=True)
@@ -48,7 +50,7 @@ def view(config: Config, facts: Facts, now: datetime, url: str = "") -> StatusVi
         at=now,
         components=parts,
         current=tuple(sorted(current, key=lambda one: one.began, reverse=True)),
-        past=tuple(one for one in over if one.ended is not None and one.ended >= now - PAST),
+        past=tuple(over),
         maintenance=_maintenance(facts, shown, titles, now),
     )
 
