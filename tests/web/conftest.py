@@ -10,7 +10,6 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from daytwo.access import passwords
 from daytwo.access.roles import Role
 from daytwo.ledger.queue import Queue
 from daytwo.ledger.runs import Runs
@@ -23,7 +22,7 @@ from daytwo.serve.workers import Workers
 from daytwo.store.url import StateUrl
 from daytwo.web.application import create
 from daytwo.web.house import House
-from tests.access.people import GOOD, Clock, Stage, staged
+from tests.access.people import GOOD, Clock, Stage, cheap_hashes, staged
 from tests.web.client import TestClient
 
 CONFIG = """\
@@ -80,9 +79,7 @@ Build = Callable[..., World]
 
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes that cost next to nothing: what they cost in truth is not what these tests are about."""
-    monkeypatch.setattr(passwords, "MEMORY", 64)
-    monkeypatch.setattr(passwords, "PASSES", 1)
+    cheap_hashes(monkeypatch)
 
 
 @contextlib.contextmanager

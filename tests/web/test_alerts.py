@@ -56,6 +56,7 @@ def test_silences(world: World, alert: int) -> None:
     assert operator.post("/api/silences", json={"rules": ["**"], "length": "1h"}).status_code == 409
     assert operator.post("/api/silences", json={"rules": ["web"], "length": "no"}).status_code == 422
     assert operator.post("/api/silences", json={"rules": [""], "length": "1h"}).status_code == 422
+    assert operator.post("/api/silences", json={"levels": ["bad"], "length": "1h"}).status_code == 422
     made = operator.post("/api/silences", json={"rules": ["w*"], "length": "1h", "why": "known"}).json()["data"]
     assert made["hides"] == [alert]
     assert operator.delete(f"/api/silences/{made['id']}").json()["data"]["active"] is False
@@ -64,13 +65,15 @@ def test_silences(world: World, alert: int) -> None:
 
 def test_maintenance_by_hand(world: World) -> None:
     operator = world.bearer(Role.OPERATOR)
-    made = operator.post("/api/maintenance", json={"length": "1h", "services": ["db"]}).json()["data"]
+    made = operator.post("/api/maintenance", json={"length": "1h", "services": ["dat*"]}).json()["data"]
     assert [(one["id"], one["active"]) for one in operator.get("/api/maintenance").json()["data"]] == [
         (made["id"], True)
     ]
     assert operator.delete(f"/api/maintenance/{made['id']}").json()["data"]["active"] is False
     assert operator.delete("/api/maintenance").status_code == 404
     assert operator.post("/api/maintenance", json={"length": "30d"}).status_code == 422
+    refused = operator.post("/api/maintenance", json={"length": "1h", "services": ["dta"]})
+    assert (refused.status_code, "there is no service dta" in refused.text) == (422, True)
 
 
 def test_messages_and_trying_again(world: World) -> None:

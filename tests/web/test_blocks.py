@@ -3,6 +3,7 @@
 import pytest
 
 from daytwo.access.roles import Role
+from daytwo.core.blocker import network_of, shown
 from daytwo.respond.actions import guards
 from tests.web.conftest import CONFIG, Build, World
 
@@ -43,6 +44,9 @@ def test_f36_what_a_guard_refuses_is_told(guarded: World, address: str, said: st
     answer = guarded.bearer(Role.OPERATOR).post("/api/blocks", json={"address": address})
     assert answer.status_code == 409
     assert said in answer.json()["error"]["message"]
+    event = guarded.stage.events()[-1]
+    assert (event.action, event.subject, event.outcome) == ("block.add", shown(network_of(address)), "refused")
+    assert said in event.detail
 
 
 @pytest.mark.parametrize(

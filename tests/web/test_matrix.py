@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from daytwo.access.roles import Role
 from daytwo.web.routes import AREAS
+from tests.access.people import cheap_hashes
 from tests.web.client import TestClient
 from tests.web.conftest import World, world_in
 
@@ -50,11 +51,8 @@ IDS = [name for name, _ in CASES]
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestClient]]:
     """One world for all: what is asked here is refused, or does no harm."""
-    from daytwo.access import passwords
-
     with pytest.MonkeyPatch.context() as patch, world_in(tmp_path_factory.mktemp("matrix")) as world:
-        patch.setattr(passwords, "MEMORY", 64)
-        patch.setattr(passwords, "PASSES", 1)
+        cheap_hashes(patch)
         found = {"nobody": world.client()}
         for role in Role:
             found[f"token {role.word}"] = world.bearer(role)
@@ -95,15 +93,9 @@ def test_a_route_declares_who_may_call_it(name: str, route: APIRoute) -> None:
 
 def test_no_route_goes_past_the_areas(world: World) -> None:
     allowed = {id(route.endpoint) for _, route in CASES}
-    for route in _flat(world.app.routes):
+    for route in world.app.routes:
         assert isinstance(route, Route)
         assert id(route.endpoint) in allowed or route.path in OUTSIDE, route
-
-
-def _flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
-    for route in routes:
-        inner = getattr(route, "original_router", None) or getattr(route, "router", None)
-        yield from _flat(inner.routes) if inner is not None else (route,)
 
 
 @pytest.mark.parametrize(("name", "route"), CASES, ids=IDS)

@@ -85,42 +85,69 @@ def status_of(error: DaytwoError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 502)
 
 
+def answered(
+    request: Request,
+    status: int,
+    problem: Problem,
+    *,
+    page: Problem | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """An error as whoever asks reads it: a page for a browser, the envelope for programs.
+
+    Args:
+        request: what is answered.
+        status: the HTTP status.
+        problem: what programs are told.
+        page: what people are told instead, where that differs.
+        headers: of the envelope.
+    """
+    said = page or problem
+    shown = error_page(request, status, redact(said.message), redact(said.hint))
+    return shown or failure(status, problem.code, problem.message, problem.hint, headers)
+
+
 def install_handlers(app: FastAPI) -> None:
-    """Have every error answered in the envelope."""
+    """Have every error answered, each as its asker reads it."""
 
     @app.exception_handler(DaytwoError)
     async def known(request: Request, error: DaytwoError) -> Response:
-        if shown := error_page(request, status_of(error), error.what, error.hint):
-            return shown
         headers = {}
         if isinstance(error, ThrottledError):
             headers["Retry-After"] = str(error.retry_after)
         if isinstance(error, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"
-        message = f"{error.where}: {error.what}" if error.where else error.what
-        return failure(status_of(error), code_of(type(error)), message, error.hint, headers)
+        code, message = code_of(type(error)), f"{error.where}: {error.what}" if error.where else error.what
+        people = Problem(code=code, message=error.what, hint=error.hint)
+        problem = Problem(code=code, message=message, hint=error.hint)
+        return answered(request, status_of(error), problem, page=people, headers=headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         problems = error.errors()
         said = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems[:5])
+        if any(one["loc"][:1] == ("path",) for one in problems) and (shown := error_page(request, 404, _SAID[404], "")):
+            return shown
         malformed = any(one["type"] == "json_invalid" for one in problems)
-        return failure(400 if malformed else 422, "malformed" if malformed else "invalid", said)
+        problem = Problem(code="malformed" if malformed else "invalid", message=said)
+        return answered(request, 400 if malformed else 422, problem)
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> Response:
-        if shown := error_page(request, error.status_code, _SAID.get(error.status_code, str(error.detail)), ""):
-            return shown
-        word = _WORDS.get(error.status_code, "error")
-        return failure(error.status_code, word, str(error.detail), headers=dict(error.headers or {}))
+        code, said = _WORDS.get(error.status_code, "error"), str(error.detail)
+        people = Problem(code=code, message=_SAID.get(error.status_code, said))
+        problem = Problem(code=code, message=said)
+        return answered(request, error.status_code, problem, page=people, headers=dict(error.headers or {}))
 
     @app.exception_handler(sa.exc.DBAPIError)
-    async def state(request: Request, error: sa.exc.DBAPIError) -> JSONResponse:
+    async def state(request: Request, error: sa.exc.DBAPIError) -> Response:
         said = str(error.orig).strip().splitlines()[0]
         _log.error("the state cannot be used: %s", said)
-        return failure(503, "state", f"the state cannot be used: {said}", "Look at its disk and its rights")
+        message, hint = f"the state cannot be used: {said}", "Look at its disk and its rights"
+        return answered(request, 503, Problem(code="state", message=message, hint=hint))
 
     @app.exception_handler(Exception)
-    async def defect(request: Request, error: Exception) -> JSONResponse:
+    async def defect(request: Request, error: Exception) -> Response:
         _log.error("a defect in daytwo: %s %s", request.method, request.url.path, exc_info=error)
-        return failure(500, "defect", "this is a defect in daytwo", "The log of the daemon tells more")
+        told = Problem(code="defect", message="this is a defect in daytwo", hint="The log of the daemon tells more")
+        return answered(request, 500, told)

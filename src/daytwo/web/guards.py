@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daytwo.web.envelope import failure
+from daytwo.web.pages import error_page
 
 LARGEST_BODY = 1 << 20
 """Bytes."""
@@ -49,7 +51,7 @@ class Guards:
             return
         length = _header(scope["headers"], b"content-length")
         if length and (not length.isdigit() or int(length) > LARGEST_BODY):
-            await too_large(scope, receive, answer.send)
+            await self._too_large(scope, receive, answer.send)
             return
         if scope["method"] == "HEAD" and not scope["path"].startswith("/ping/"):
             scope = {**scope, "method": "GET"}  # the server leaves the body out
@@ -65,13 +67,13 @@ class Guards:
             if not limited.exceeded:
                 raise
         if limited.exceeded and not answer.begun:
-            await too_large(scope, receive, answer.send)
+            await self._too_large(scope, receive, answer.send)
 
-
-async def too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuse a body."""
-    answer = failure(413, "too_large", f"a request may have {LARGEST_BODY} bytes")
-    await answer(scope, receive, send)
+    async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a body."""
+        said = f"a request may have {LARGEST_BODY:,} bytes"
+        shown = error_page(Request(scope), 413, said, "Go back and send less") if "app" in scope else None
+        await (shown or failure(413, "too_large", said))(scope, receive, send)
 
 
 class _Limited:

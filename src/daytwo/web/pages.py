@@ -27,7 +27,10 @@ STATIC = {
 _VENDOR = {"uplot.js": "vendor/uPlot.iife.min.js", "uplot.css": "vendor/uPlot.min.css"}
 """Where the files of others are: as released, with their licence beside them."""
 THEMES = ("auto", "light", "dark")
-_TITLES = {401: "Log in first", 403: "Not for you", 404: "Nothing here", 413: "Too much", 429: "Too fast"}
+_TITLES = {
+    401: "Log in first", 403: "Not for you", 404: "Nothing here", 405: "Not like this", 413: "Too much",
+    429: "Too fast", 500: "Something is broken", 503: "The state cannot be used",
+}  # fmt: skip
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

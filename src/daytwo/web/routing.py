@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BeforeValidator
 
 from daytwo.access.roles import Principal, Role
@@ -51,7 +52,7 @@ class Area:
 
     def __init__(self, name: str, prefix: str) -> None:
         self.name = name
-        self.router = APIRouter(prefix=prefix, tags=[name])
+        self.router = APIRouter(prefix=prefix, tags=[name], generate_unique_id_function=_operation)
 
     def get(self, path: str, role: Role | None, **options: Any) -> Callable[[F], F]:
         """A route that only looks. `role` None means that everybody may."""
@@ -88,3 +89,7 @@ class Area:
                 )
 
         return needs
+
+
+def _operation(route: APIRoute) -> str:
+    return f"{route.tags[0]}_{route.name}"

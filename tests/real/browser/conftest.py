@@ -1,8 +1,5 @@
 """Chromium on the real application, served over HTTP, on a shop with a past."""
 
-import contextlib
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from daytwo.access import passwords
 from daytwo.access.roles import Role
 from tests.access.people import GOOD
 from tests.parts.need import require
 from tests.web.conftest import World, world_in
+from tests.web.ui.serving import answering
 from tests.web.ui.staging import CONFIG, fill
 
 CHROMIUM = "chromium"
@@ -37,25 +34,11 @@ class Site:
     url: str
 
 
-@contextlib.contextmanager
-def answering(world: World) -> Iterator[str]:
-    """The application over HTTP, at a free port, until the end."""
-    with socket.create_server(("127.0.0.1", 0)) as where:
-        config = uvicorn.Config(world.app, log_config=None, ws="none", lifespan="off", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [where]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{where.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     path = require(CHROMIUM)
+    expect.set_options(timeout=20_000)
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--force-color-profile=srgb"])
         yield opened
@@ -86,18 +69,18 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     said: list[str] = []
 
-    def one(path: str, user: str = "alice", **options: Any) -> Page:
+    def one(path: str, user: str = "alice", at: Site = site, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", **options})
         contexts.append(context)
         context.set_default_timeout(20_000)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"{site.url}/login?next={path}")
+        page.goto(f"{at.url}/login?next={path}")
         page.fill("#name", user)
         page.fill("#password", GOOD)
         page.click("button[type=submit]")
-        page.wait_for_url(f"{site.url}{path}")
+        page.wait_for_url(f"{at.url}{path}")
         return page
 
     yield one

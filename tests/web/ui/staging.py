@@ -2,17 +2,20 @@
 
 import math
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
 
+from daytwo.core.channel import Event, Message
 from daytwo.ledger.exports import Exports, Submission
 from daytwo.respond.incidents import orders
 from daytwo.store.tables import (
     alert_steps,
     alerts,
     checks,
+    notifications,
     rule_states,
     runs,
     series,
@@ -20,9 +23,11 @@ from daytwo.store.tables import (
     stretches,
     transitions,
 )
-from daytwo.watch.numbers import Numbers
+from daytwo.watch.numbers import Numbers, Summed
 from daytwo.watch.numbers.points import Point
 from daytwo.watch.rules.machine import Memory, State
+from daytwo.watch.security.event import Submission as Reported
+from daytwo.watch.traffic.tally import Tally
 from tests.access.people import BOSS
 from tests.web.conftest import World
 
@@ -46,6 +51,7 @@ people: {dana: {email: dana@example.com}, kim: {email: kim@example.com}}
 oncall: {ops: {people: [dana, kim]}}
 rules:
   slow: {series: web.duration, take: p95, warning: "> 300ms", critical: "> 1s", about: "Look at the slowest queries: daytwo top"}
+status_page: {title: The Shop, components: {front: {title: Shop front, services: [web]}}}
 maintenance:
   monthly: {at: "0 2 * * sun#1", length: 2h}
 """
@@ -98,6 +104,7 @@ def fill(world: World, *, failing: bool = True, minutes: int = 1440) -> None:
             _alert(connection, now)
         _numbers(connection, world, now, minutes)
     _exports(world)
+    _probes(world, now)
     if failing:
         body = orders.Open(
             title="The shop answers 503", severity="P1", services=("web",), note="Since the disk was full"
@@ -105,6 +112,7 @@ def fill(world: World, *, failing: bool = True, minutes: int = 1440) -> None:
         house.writer.run(
             lambda connection: house.incident_desk.open(connection, body, BOSS, now - timedelta(minutes=9))
         )
+        house.writer.run(lambda connection: _dead(connection, now))
 
 
 def _alert(connection: sa.Connection, now: datetime) -> None:
@@ -165,22 +173,68 @@ def _snapshots(now: datetime) -> list[dict[str, object]]:
 def _numbers(connection: sa.Connection, world: World, now: datetime, minutes: int) -> None:
     """Numbers by the minute."""
     chance, points = random.Random(7), []
+    bytes_in, orders = 1e12, 1e6
     for minute in range(minutes):
         at = round((now - timedelta(minutes=minute)).timestamp() * 1000)
         day = 1 + 0.5 * math.sin(minute / 229)
         slow = 0.5 if minute < 12 else 0.0
+        bytes_in -= 2.1e6 * day * chance.lognormvariate(0, 0.3)
+        orders -= chance.randrange(round(8 * day)) if minute >= 12 else 0
         points += [
             Point("web.duration", "s", False, at, 0.08 * day * chance.lognormvariate(0, 0.35) + slow),
             Point("web.first_byte", "s", False, at, 0.05 * day * chance.lognormvariate(0, 0.3)),
             Point("host.cpu", "ratio", False, at, min(0.97, 0.3 * day * chance.lognormvariate(0, 0.3))),
             Point("host.memory", "ratio", False, at, 0.55 + 0.05 * day),
             Point("host.disk", "ratio", False, at, 0.81 - minute / 40000),
-            Point("host.network_in", "B", True, at, (1440 - minute) * 2.1e6 * day),
+            Point("host.network_in", "B", True, at, bytes_in),
+            Point("app.orders", "count", True, at, orders),
+            Point("app.basket", "count", False, at, 3 * day * chance.lognormvariate(0, 0.2)),
         ]
     numbers = Numbers(world.house.database, "shop", "production")
     for first in range(0, len(points), 1000):
         numbers.add(connection, sorted(points[first : first + 1000], key=lambda one: one.at), now)
-    assert connection.execute(sa.select(sa.func.count()).select_from(series)).scalar_one() == 6
+    numbers.add_summed(connection, _traffic(now, minutes, chance), now)
+    assert connection.execute(sa.select(sa.func.count()).select_from(series)).scalar_one() >= 8
+
+
+def _traffic(now: datetime, minutes: int, chance: random.Random) -> Iterator[Summed]:
+    """Requests by the minute, of which more fail since the shop is ill."""
+    for ago in range(1, min(minutes, 180)):
+        minute = round((now - timedelta(minutes=ago)).timestamp()) // 60 * 60
+        for route, share in (("/", 0.5), ("/cart", 0.3), ("/search", 0.2)):
+            name, many = f"traffic.web.{route.strip('/') or 'root'}", round(share * 90 * chance.lognormvariate(0, 0.2))
+            tally = Tally()
+            for _ in range(many):
+                bad = chance.random() < (0.3 if ago < 12 else 0.004)
+                tally.add(503 if bad else 404 if chance.random() < 0.02 else 200, 0.05 * chance.lognormvariate(0, 0.6))
+            yield from tally.summed(name, minute)
+            if share == 0.5:
+                yield from tally.summed("traffic.web", minute)
+
+
+def _probes(world: World, now: datetime) -> None:
+    """Somebody tries passwords, and is shut out."""
+    given = [
+        Reported(kind="auth_failure", source="203.0.113.9", user=user, route="/login", detail="401 POST /login")
+        for user in ("root", "admin", "dana")
+    ]
+    world.house.writer.run(
+        lambda connection: world.house.security_book.take(connection, given, "api", now - timedelta(minutes=3))
+    )
+
+
+def _dead(connection: sa.Connection, now: datetime) -> None:
+    """A message that no channel took."""
+    message = Message(
+        event=Event.TRIGGER, key="k", title="web: status 503", level="critical", app="shop", environment="production",
+        at=now - timedelta(minutes=10),
+    )  # fmt: skip
+    connection.execute(
+        notifications.insert().values(
+            **OWN, key="k", channel="ops", event="trigger", about="alert 1", message=message.model_dump_json(),
+            state="dead", created=now - timedelta(minutes=10), due=now, until=now, tries=9, error="530 not logged in",
+        )
+    )  # fmt: skip
 
 
 def _exports(world: World) -> None:

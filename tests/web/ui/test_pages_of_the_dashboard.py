@@ -1,21 +1,30 @@
 """The pages: what they show, what they let whom do, and that they keep to the policy."""
 
+import json
 import re
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
 from daytwo.access.roles import Role
-from daytwo.store.tables import alerts, checks, incidents, runs, schedules, silences
+from daytwo.store.tables import alerts, blocks, checks, incidents, runs, schedules, silences
+from daytwo.watch.prober import Answer
+from tests.access.people import BOSS
 from tests.web.conftest import Build, World
 from tests.web.test_pages import Page
 from tests.web.ui.conftest import browser
+from tests.web.ui.staging import CONFIG, OWN, fill
 
 PATHS = [
     "/", "/services", "/services?q=web&state=failed", "/checks/web", "/checks/host?since=1h", "/backups", "/backups/nightly", "/restore",
     "/runs", "/runs?kind=backup&outcome=failed", "/runs/" + "f" * 16, "/alerts", "/alerts/1", "/incidents", "/incidents/1", "/oncall",
     "/heartbeats", "/exports", "/exports?text=orders&since=2026-11-01&until=2026-12-31", "/exports/1", "/audit", "/audit?action=user",
-    "/audit/verify", "/logs", "/traffic", "/security", "/reports", "/reports?period=weekly", "/settings",
+    "/audit/verify", "/numbers", "/numbers?q=app", "/numbers/app.orders", "/numbers/traffic.web.requests?since=1h",
+    "/incidents/1/review", "/logs", "/traffic", "/security", "/reports", "/reports?period=weekly", "/settings",
 ]  # fmt: skip
 EMPTY = [
     "/",
@@ -26,6 +35,9 @@ EMPTY = [
     "/incidents",
     "/oncall",
     "/heartbeats",
+    "/numbers",
+    "/logs",
+    "/security",
     "/exports",
     "/traffic",
     "/reports",
@@ -62,6 +74,19 @@ def test_where_nothing_is_the_next_step_is_told(world: World, path: str) -> None
     assert 'class="empty"' in text
 
 
+def test_an_app_that_has_just_begun_is_told_what_to_do_first(world: World) -> None:
+    text = browser(world).get("/").text
+    assert "Nothing is watched yet" in text and "What to do first" in text and "daytwo channels test" in text
+
+
+def test_the_overview_has_open_incidents_and_who_is_on_call(shop: World) -> None:
+    text = browser(shop).get("/").text
+    assert "The shop answers 503" in text and "Nobody takes care of it yet" in text
+    assert re.search(r"on call</a>: (dana|kim)", text)
+    assert browser(shop, Role.OPERATOR).post("/incidents/1/ack", data={}).status_code == 303
+    assert "operator takes care of it" in browser(shop).get("/").text
+
+
 def test_the_overview_says_what_is_wrong_and_each_thing_once(shop: World) -> None:
     text = browser(shop).get("/").text
     assert "One thing is wrong" in text and "Status 503: Service Unavailable" in text
@@ -70,8 +95,6 @@ def test_the_overview_says_what_is_wrong_and_each_thing_once(shop: World) -> Non
 
 
 def test_the_overview_of_a_good_day(build: Build) -> None:
-    from tests.web.ui.staging import CONFIG, fill
-
     world = build(config=CONFIG)
     fill(world, failing=False, minutes=30)
     text = browser(world).get("/").text
@@ -191,6 +214,107 @@ def test_an_incident_from_its_opening_to_its_end(shop: World) -> None:
     assert client.post(f"{path}/nothing", data={}).status_code == 404
 
 
+def test_the_severity_and_what_is_left_to_do(shop: World) -> None:
+    client = browser(shop, Role.OPERATOR)
+    assert client.post("/incidents/1/severity", data={"severity": "P2", "why": "only the search"}).status_code == 303
+    given = {"text": "A larger disk", "owner": "dana", "due": "2026-12-01"}
+    assert client.post("/incidents/1/actions", data=given).status_code == 303
+    assert "only the search" in client.get("/incidents/1").text and "A larger disk" in client.get("/incidents").text
+    assert client.post("/incidents/actions/1/done", data={}).status_code == 303
+    assert "A larger disk" not in client.get("/incidents").text
+    assert "## Timeline" in client.get("/incidents/1/review").text
+
+
+def test_a_message_that_reached_nobody_is_tried_again(shop: World) -> None:
+    client = browser(shop, Role.OPERATOR)
+    assert "530 not logged in" in client.get("/alerts").text
+    assert client.post("/messages/1/retry", data={}).status_code == 303
+    assert "530 not logged in" not in client.get("/alerts").text
+    assert client.post("/messages/1/retry", data={}).status_code == 409
+
+
+def test_an_address_is_let_in_again_from_the_page(shop: World) -> None:
+    client = browser(shop, Role.OPERATOR)
+    with shop.house.database.begin() as connection:
+        now = shop.clock()
+        made = blocks.insert().values(
+            **OWN, network="203.0.113.9/32", begin=now, until=now + timedelta(hours=1), by="alice", why="passwords"
+        )
+        connection.execute(made)
+    assert "203.0.113.9" in client.get("/security").text and "passwords" in client.get("/security").text
+    assert client.post("/security/blocks/1/end", data={}).status_code == 303
+    assert "Shut out" not in client.get("/security").text
+    assert "block.remove" in shop.stage.actions()
+
+
+def test_a_check_is_asked_from_its_page(shop: World) -> None:
+    asked: list[str] = []
+
+    async def ask(name: str) -> Answer:
+        asked.append(name)
+        return cast(Answer, None)
+
+    client = browser(shop, Role.OPERATOR)
+    assert client.post("/checks/web/run", data={}).status_code == 409, "a daemon that does not watch says so"
+    shop.app.state.house = replace(shop.house, ask=ask)
+    answer = client.post("/checks/web/run", data={})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/checks/web")
+    assert asked == ["web"] and "check.run" in shop.stage.actions()
+
+
+def test_numbers_that_the_app_hands_in_come_first(shop: World) -> None:
+    client = browser(shop, Role.VIEWER)
+    rows = re.findall(r'href="/numbers/([^"]+)"', client.get("/numbers").text)
+    assert rows[:2] == ["app.basket", "app.orders"] and "web.duration" in rows
+    assert re.findall(r'href="/numbers/([^"]+)"', client.get("/numbers?q=basket").text) == ["app.basket"]
+    assert "Grew by" in client.get("/numbers/app.orders").text
+    assert "How many" in client.get("/numbers/traffic.web.requests").text
+    assert "Median" in client.get("/numbers/app.basket").text
+    assert client.get("/numbers/app.*").status_code == 404
+
+
+def test_charts_are_marked_with_what_was_done_and_what_happened(shop: World) -> None:
+    now = shop.clock()
+    with shop.house.database.begin() as connection:
+        columns = {"app": "shop", "environment": "production", "id": "d" * 16, "kind": "deploy", "subject": "v2"}
+        connection.execute(
+            runs.insert().values(
+                **columns, begun=now - timedelta(hours=2), outcome="succeeded", owner="h", actor="ci", via="token",
+                summary="",
+            )
+        )  # fmt: skip
+    shop.house.writer.run(lambda connection: shop.house.record(connection, BOSS, "config.reload", "f"))
+
+    def marked(path: str) -> list[dict[str, object]]:
+        found = re.search(r"data-marks='?\"?(\[.*?\])", unescape(browser(shop).get(path).text))
+        assert found
+        marks: list[dict[str, object]] = json.loads(found[1])
+        return marks
+
+    web = marked("/checks/web")
+    assert {one["label"] for one in web} == {"backup", "deploy", "config", "incident 1"}
+    (incident,) = [one for one in web if one["label"] == "incident 1"]
+    assert incident["bad"] and incident["until"] == now.timestamp()
+    assert "incident 1" not in {one["label"] for one in marked("/checks/host")}, "it is of another service"
+    assert [one["at"] for one in web] == sorted(one["at"] for one in web)  # type: ignore[type-var]
+
+
+def test_only_what_a_snapshot_can_hold_is_offered(shop: World, build: Build) -> None:
+    offered = r'name="services" value="([^"]+)"'
+    assert re.findall(offered, browser(shop).get("/restore").text) == ["db", "uploads"]
+    everything = build(config=CONFIG.replace('{services: [db, uploads], at: "0 3', '{at: "0 3'))
+    fill(everything, minutes=1)
+    assert "web" not in re.findall(offered, browser(everything).get("/restore").text)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/checks/web", "/services"), ("/backups/nightly", "/backups"), ("/restore", "/backups"), ("/", "/")],
+)
+def test_the_navigation_shows_where_one_is(shop: World, path: str, place: str) -> None:
+    assert set(re.findall(r'href="([^"]+)" aria-current="page"', browser(shop).get(path).text)) == {place}
+
+
 def test_the_colours_are_kept_in_a_cookie(shop: World) -> None:
     client = browser(shop, Role.VIEWER)
     answer = client.post("/theme", data={"theme": "dark", "back": "/backups"})
@@ -219,8 +343,6 @@ def test_a_stamp_changes_with_what_it_is_of(shop: World) -> None:
 
 
 def test_settings_show_no_secret_and_viewers_no_users(build: Build) -> None:
-    from tests.web.ui.staging import CONFIG
-
     world = build(config=CONFIG.replace("user: shop}", "user: shop, password: {command: [pass, show, hunter2]}}"))
     text = browser(world, Role.VIEWER).get("/settings").text
     assert "hunter2" not in text and "Users" not in text

@@ -1,5 +1,6 @@
 """Addresses that are shut out: `/api/blocks`."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Path
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daytwo.access.roles import Role
 from daytwo.config.acting import BlockSpan
+from daytwo.core.errors import RefusedError
 from daytwo.core.units import Duration
 from daytwo.respond.actions.blocks import Block, BlockDesk
 from daytwo.web.envelope import Data
@@ -39,11 +41,16 @@ def list_blocks(house: Here) -> Data[tuple[Block, ...]]:
 def add_block(body: NewBlock, who: Who, house: Here) -> Data[Block]:
     """Shut an address out. What guards refuse (409) is told with the reason."""
     desk, now = _desk(house), house.clock()
-    return Data(
-        data=house.writer.run(
+    desk.look()
+    try:
+        done = house.writer.run(
             lambda connection: desk.add(connection, body.address, body.for_.delta, body.why, who, now)
         )
-    )
+    except RefusedError as error:
+        refused = partial(desk.refused, address=body.address, error=error, who=who)
+        house.writer.run(refused)
+        raise
+    return Data(data=done)
 
 
 @area.delete("/{number}", Role.OPERATOR)

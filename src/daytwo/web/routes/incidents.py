@@ -9,7 +9,7 @@ from daytwo.access.roles import Role
 from daytwo.respond.incidents import orders
 from daytwo.respond.incidents.model import Action, Detail, Figures, Incident, Summary
 from daytwo.web.envelope import Data, Page
-from daytwo.web.house import Here, House
+from daytwo.web.house import Here
 from daytwo.web.routing import Area, Limit, Who
 
 area = Area("incidents", "/api/incidents")
@@ -70,72 +70,19 @@ def review(number: Number, house: Here) -> Response:
     return Response(house.reviews.draft(number), media_type="text/markdown; charset=utf-8")
 
 
-@area.post("/{number}/ack", Role.OPERATOR)
-def acknowledge(number: Number, body: orders.Acknowledge, who: Who, house: Here) -> Data[Incident]:
-    """Take it: it does not escalate any more, and its alerts are not repeated."""
-    return _act(house, number, body, who)
+def _act(kind: type[orders.Order]) -> None:
+    """The route of an order: all are given, carried out and answered alike."""
+
+    def act(number: Number, body: orders.Order, who: Who, house: Here) -> Data[Incident]:
+        now = house.clock()
+        made = house.writer.run(lambda connection: house.incident_desk.act(connection, number, body, who, now))
+        return Data(data=made)
+
+    act.__name__, act.__doc__ = kind.__name__.lower(), kind.__doc__
+    act.__annotations__["body"] = kind
+    adds = kind is orders.AddAction
+    area.post(f"/{{number}}/{kind.word}", Role.OPERATOR, status_code=201 if adds else 200)(act)
 
 
-@area.post("/{number}/assign", Role.OPERATOR)
-def assign(number: Number, body: orders.Assign, who: Who, house: Here) -> Data[Incident]:
-    """Say who takes care of it; they are told."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/note", Role.OPERATOR)
-def note(number: Number, body: orders.Note, who: Who, house: Here) -> Data[Incident]:
-    """Write something down in its timeline."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/severity", Role.OPERATOR)
-def severity(number: Number, body: orders.Regrade, who: Who, house: Here) -> Data[Incident]:
-    """Change its severity; its escalation follows."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/tick", Role.OPERATOR)
-def tick(number: Number, body: orders.Tick, who: Who, house: Here) -> Data[Incident]:
-    """Tick a line of its checklists, or take that back."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/update", Role.OPERATOR)
-def update(number: Number, body: orders.Update, who: Who, house: Here) -> Data[Incident]:
-    """Tell users how things stand: shown on the status page while the incident is public."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/publish", Role.OPERATOR)
-def publish(number: Number, body: orders.Publish, who: Who, house: Here) -> Data[Incident]:
-    """Show it on the status page, or not any more."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/resolve", Role.OPERATOR)
-def resolve(number: Number, body: orders.Resolve, who: Who, house: Here) -> Data[Incident]:
-    """Say that it is over, and why it happened; refused while lines of its resolution checklist are open."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/reopen", Role.OPERATOR)
-def reopen(number: Number, body: orders.Reopen, who: Who, house: Here) -> Data[Incident]:
-    """Say that it is not over; its escalation begins anew."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/actions", Role.OPERATOR, status_code=201)
-def add_action(number: Number, body: orders.AddAction, who: Who, house: Here) -> Data[Incident]:
-    """Add an action item with an owner and a day."""
-    return _act(house, number, body, who)
-
-
-@area.post("/{number}/evidence", Role.OPERATOR)
-def evidence(number: Number, body: orders.Evidence, who: Who, house: Here) -> Data[Incident]:
-    """Note in its timeline that evidence was collected, with the checksum of the archive."""
-    return _act(house, number, body, who)
-
-
-def _act(house: House, number: int, order: orders.Order, who: Who) -> Data[Incident]:
-    now = house.clock()
-    return Data(data=house.writer.run(lambda connection: house.incident_desk.act(connection, number, order, who, now)))
+for _kind in orders.ORDERS:
+    _act(_kind)

@@ -132,6 +132,12 @@ def _known(noun: str, names: Iterable[str], there: Mapping[str, object]) -> None
             raise UsageError(f"there is no {noun} {name}", hint=f"There are: {', '.join(there) or 'none'}")
 
 
+def _all_known(order: PruneOrder, house: House) -> None:
+    config = house.current()
+    _known("backup", (order.backup,) if order.backup else (), config.backups)
+    _known("repository", (order.repository,) if order.repository else (), config.repositories)
+
+
 @area.post("/restores", Role.ADMIN, status_code=202, responses=_BUSY)
 async def restore(request: RestoreRequest, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Bring a snapshot back."""
@@ -158,12 +164,14 @@ async def verify(request: VerifyRequest, house: Here, who: Who, asked: Beside) -
 @area.post("/prunes", Role.ADMIN, status_code=202, responses=_BUSY)
 async def prune(order: PruneOrder, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Remove snapshots that no rule keeps."""
+    _all_known(order, house)
     return await _take(house, who, order, asked)
 
 
 @area.post("/prunes/plan", Role.OPERATOR)
 async def prune_plan(order: PruneOrder, house: Here, who: Who) -> Data[list[dict[str, Any]]]:
     """Every snapshot with the reason why it stays or goes; nothing is removed."""
+    _all_known(order, house)
     question = {"kind": "retention", "order": order.model_dump(mode="json")}
     return Data(data=await house.desk.ask(who, json.dumps(question)))
 

@@ -57,10 +57,20 @@ function overlay(limits, marks) {
       ctx.fillText(`${one.level} ${one.label}`, bbox.left + 4 * ratio, y - 4 * ratio);
     }
     ctx.setLineDash([]);
-    for (const one of marks) {
+    const right = bbox.left + bbox.width;
+    const taken = []; // by words, those of disturbances first
+    for (const one of [...marks].sort((a, b) => (b.bad ?? false) - (a.bad ?? false))) {
       const x = u.valToPos(one.at, "x", true);
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      const end = one.until ? u.valToPos(one.until, "x", true) : x;
+      if (end < bbox.left || x > right) continue;
       ctx.strokeStyle = ctx.fillStyle = colour(one.bad ? "--bad" : "--info");
+      if (one.until) {
+        const from = Math.max(x, bbox.left);
+        ctx.globalAlpha = 0.1;
+        ctx.fillRect(from, bbox.top, Math.min(end, right) - from, bbox.height);
+        ctx.globalAlpha = 1;
+      }
+      if (x < bbox.left) continue;
       ctx.lineWidth = ratio;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
@@ -68,7 +78,11 @@ function overlay(limits, marks) {
       ctx.globalAlpha = 0.45;
       ctx.stroke();
       ctx.globalAlpha = 1;
-      ctx.fillText(one.label, Math.min(x + 3 * ratio, bbox.left + bbox.width - 60 * ratio), bbox.top + 10 * ratio);
+      const wide = ctx.measureText(one.label).width;
+      const at = Math.min(x + 3 * ratio, right - wide);
+      if (taken.some(([from, to]) => at < to && at + wide > from)) continue;
+      ctx.fillText(one.label, at, bbox.top + 10 * ratio);
+      taken.push([at - 6 * ratio, at + wide + 6 * ratio]);
     }
     ctx.restore();
   };
@@ -90,18 +104,41 @@ function legend(figure, items) {
   }));
 }
 
+async function numbers(series, since, points) {
+  const answer = await fetch(`/api/series/${encodeURIComponent(series)}?since=${since}&points=${points}`);
+  return answer.ok ? (await answer.json()).data : null;
+}
+
+// Events as a share of others: errors of requests. Where nothing was asked, there is no share.
+function shared(some, all) {
+  const known = new Map(some?.chart.map((one) => [one.at, one.count]));
+  const chart = all.chart.map(({ at, count }) => ({ at, count: 1, mean: (known.get(at) ?? 0) / count }));
+  const max = chart.reduce((most, one) => Math.max(most, one.mean), 0);
+  return { ...all, counts: false, chart, mean: all.count ? (some?.count ?? 0) / all.count : 0, max };
+}
+
+// What matters of a series: how much a counter grew, how many events there were, or the values themselves.
+function linesOf(data, of) {
+  if (data.total) return [["--line-1", "increase", data.chart.map((one) => one.rise)]];
+  if (data.counts) return [["--line-1", "how many", data.chart.map((one) => one.count)]];
+  const lines = [["--line-1", of ? "share" : "mean", data.chart.map((one) => one.mean)]];
+  if (data.chart.some((one) => one.count > 1)) {
+    lines.push(["--line-2", "95th percentile", data.chart.map((one) => one.p95 ?? one.max)]);
+  }
+  return lines;
+}
+
 async function draw(figure) {
   const place = figure.querySelector(".plot");
-  const { series, unit, total, since } = figure.dataset;
+  const { series, unit, since, of } = figure.dataset;
   const points = Math.min(600, Math.max(60, Math.round(place.clientWidth / 3)));
-  const answer = await fetch(`/api/series/${encodeURIComponent(series)}?since=${since}&points=${points}`);
-  if (!answer.ok) {
+  const asked = await Promise.all([series, of].filter(Boolean).map((one) => numbers(one, since, points))).catch(() => [null]);
+  if (!asked.at(-1)) { // a series that nothing was counted in is not there: no error among the requests
     place.replaceChildren(note("These numbers cannot be had now."));
     return;
   }
-  const { data } = await answer.json();
-  const counter = total === "yes";
-  const show = counter ? round : UNITS[unit] || round;
+  const data = of ? shared(asked[0], asked[1]) : asked[0];
+  const show = data.counts ? round : UNITS[unit] || round;
   if (!data.chart.length) {
     place.replaceChildren(note("No number in this time."));
     return;
@@ -109,12 +146,7 @@ async function draw(figure) {
   const limits = JSON.parse(figure.dataset.limits || "[]");
   const marks = JSON.parse(figure.dataset.marks || "[]");
   const at = data.chart.map((one) => Date.parse(one.at) / 1000);
-  const lines = counter
-    ? [["--line-1", "increase", data.chart.map((one) => one.rise)]]
-    : [["--line-1", "mean", data.chart.map((one) => one.mean)]];
-  if (!counter && data.chart.some((one) => one.count > 1)) {
-    lines.push(["--line-2", "95th percentile", data.chart.map((one) => one.p95 ?? one.max)]);
-  }
+  const lines = linesOf(data, of);
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   const before = drawn.get(figure);
   before?.chart.destroy();

@@ -96,10 +96,11 @@ function listen() {
     if (topics.some((topic) => topic in now && now[topic] !== stamps[topic])) soon();
   });
   source.onerror = () => {
-    told(true);
-    if (source.readyState === EventSource.CLOSED) { // the session may have ended
+    if (source.readyState === EventSource.CLOSED) { // the session may have ended, or too many look: ask without the line
       source = null;
       setTimeout(() => { refresh().then(listen); }, 5000);
+    } else {
+      told(true);
     }
   };
 }

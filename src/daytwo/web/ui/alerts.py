@@ -24,6 +24,7 @@ from daytwo.web.identify import form
 from daytwo.web.routing import Who
 from daytwo.web.ui.frame import area as made
 from daytwo.web.ui.frame import show, to
+from daytwo.web.ui.meaning import meant
 
 area = made()
 _PAST = timedelta(days=7)
@@ -121,10 +122,10 @@ async def acknowledge(request: Request, number: int, house: Here, who: Who) -> R
 async def silence(request: Request, house: Here, who: Who) -> Response:
     """Have nobody told of an alert for a time; it is tracked all the same."""
     given = await form(request)
-    wanted = NewSilence(
-        rules=_named(given, "rule"), subjects=_named(given, "subject"), length=given.get("for", "1h")[:20],
-        why=given.get("why", "").strip()[:_LONGEST],
-    )  # fmt: skip
+    wanted = meant(NewSilence, {
+        "rules": _named(given, "rule"), "subjects": _named(given, "subject"), "length": given.get("for", "1h")[:20],
+        "why": given.get("why", "").strip()[:_LONGEST],
+    })  # fmt: skip
     await _do(house, lambda acts, connection: acts.silence(connection, who, wanted))
     return to("/alerts")
 

@@ -10,6 +10,7 @@ from daytwo.web.ui import (
     heartbeats,
     incidents,
     live,
+    numbers,
     observed,
     oncall,
     overview,
@@ -22,7 +23,7 @@ from daytwo.web.ui import (
 PAGES: tuple[Area, ...] = tuple(
     one.area
     for one in (
-        overview, alerts, incidents, oncall, checks, heartbeats, observed, reports, backups, restore, runs, exports,
-        audit, settings, live,
+        overview, alerts, incidents, oncall, checks, heartbeats, numbers, observed, reports, backups, restore, runs,
+        exports, audit, settings, live,
     )
 )  # fmt: skip

@@ -23,6 +23,7 @@ from daytwo.web.identify import form
 from daytwo.web.routing import Who
 from daytwo.web.ui.frame import area as made
 from daytwo.web.ui.frame import show, to
+from daytwo.web.ui.meaning import meant
 from daytwo.web.ui.words import size
 
 area = made()
@@ -199,7 +200,7 @@ async def verify(request: Request, snapshot: str, house: Here, who: Who) -> Resp
     """Read a snapshot again, byte by byte, and have each engine's own tool open it."""
     given = await form(request)
     repository = given.get("repository") or None
-    return await _order(house, who, VerifyOrder(snapshot=snapshot[:40], repository=repository))
+    return await _order(house, who, meant(VerifyOrder, {"snapshot": snapshot[:40], "repository": repository}))
 
 
 @area.get("/snapshots/{snapshot}", Role.VIEWER, include_in_schema=False)

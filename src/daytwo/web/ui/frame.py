@@ -54,6 +54,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("/services", "Services", "pulse"),
             Place("/heartbeats", "Heartbeats", "heart"),
+            Place("/numbers", "Numbers", "line"),
             Place("/traffic", "Traffic", "traffic"),
             Place("/logs", "Logs", "lines"),
             Place("/security", "Security", "shield"),
@@ -71,6 +72,8 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ),
 )
 """All pages, in groups."""
+_BELONGS = {"/checks": "/services", "/snapshots": "/backups", "/restore": "/backups"}
+"""Pages without a place of their own."""
 DOCK = ("/", "/alerts", "/services", "/backups")
 """What a phone shows at the bottom; the rest is behind *More*."""
 
@@ -135,6 +138,7 @@ def _show(
         "groups": [(name, [one for one in places if who.role >= one.role]) for name, places in NAVIGATION],
         "dock": [one for _, places in NAVIGATION for one in places if one.path in DOCK],
         "path": request.url.path,
+        "place": _place(request.url.path),
         "user": who.name,
         "role": who.role.word,
         "csrf": here.csrf if here else "",
@@ -146,6 +150,12 @@ def _show(
         "words": words,
     }
     return page(request, f"ui/{template}", status, **{**values, **make()})
+
+
+def _place(path: str) -> str:
+    """The page of the navigation that a page belongs to."""
+    first = "/" + path.split("/")[1]
+    return _BELONGS.get(first, first)
 
 
 def to(path: str) -> Response:

@@ -1,17 +1,21 @@
 """What is seen from outside the checks: logs and their patterns, real traffic, security events."""
 
+import asyncio
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from daytwo.access.roles import Role
+from daytwo.respond.actions.blocks import BlockDesk
 from daytwo.watch.logs.views import PatternData
 from daytwo.watch.security.event import EventFilter
+from daytwo.watch.views import length
 from daytwo.web.house import Here
 from daytwo.web.routing import After, Who
 from daytwo.web.ui.frame import area as made
-from daytwo.web.ui.frame import show
+from daytwo.web.ui.frame import show, to
+from daytwo.web.ui.marks import marks, shown
 
 area = made()
 SPANS = ("1h", "24h", "7d")
@@ -45,7 +49,10 @@ async def traffic(request: Request, house: Here, who: Who, since: str = "1h") ->
 
     def make() -> dict[str, Any]:
         found = [house.traffic.log(one.name, span) for one in house.traffic.logs(span)]
-        return {"logs": found, "since": span, "spans": SPANS, "most": _MOST}
+        now = house.clock()
+        with house.database.read() as connection:
+            marked = marks(connection, (house.current().app, house.current().environment), now - length(span), now)
+        return {"logs": found, "since": span, "spans": SPANS, "most": _MOST, "marks": shown(marked)}
 
     return await show(request, house, who, "traffic", make)
 
@@ -57,8 +64,20 @@ async def security(request: Request, house: Here, who: Who, since: str = "24h", 
 
     def make() -> dict[str, Any]:
         events, following = house.security.events(EventFilter(), _MOST, after)
+        with house.database.read() as connection:
+            blocks = BlockDesk(house.current, house.audit).active(connection)
         return {
-            "report": house.security.report(span), "events": events, "next": following, "since": span, "spans": SPANS,
+            "report": house.security.report(span), "blocks": blocks,
+            "events": events, "next": following, "since": span, "spans": SPANS,
         }  # fmt: skip
 
     return await show(request, house, who, "security", make)
+
+
+@area.post("/security/blocks/{number}/end", Role.OPERATOR, include_in_schema=False)
+async def let_in(number: int, house: Here, who: Who) -> Response:
+    """Let an address in again before its time is over."""
+    desk, now = BlockDesk(house.current, house.audit), house.clock()
+    await asyncio.wrap_future(house.writer.submit(lambda connection: desk.remove(connection, str(number), who, now)))
+    house.wake()
+    return to("/security")

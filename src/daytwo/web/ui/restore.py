@@ -8,7 +8,9 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from daytwo.access.roles import Role
+from daytwo.config import Config
 from daytwo.core.errors import UsageError
+from daytwo.core.registry import service_class
 from daytwo.ledger.glance import glance
 from daytwo.orders import RestoreOrder
 from daytwo.store.url import StateUrl
@@ -17,6 +19,7 @@ from daytwo.web.identify import form
 from daytwo.web.routing import Who
 from daytwo.web.ui.frame import area as made
 from daytwo.web.ui.frame import show, to
+from daytwo.web.ui.meaning import meant
 
 area = made()
 _MOST = 40
@@ -34,11 +37,23 @@ def _choices(house: House, wanted: str) -> dict[str, Any]:
     config = house.current()
     seen = glance(StateUrl.of(config), config.app, config.environment)
     there = {(one.id, one.repository): one for one in seen.snapshots if one.level != "damaged"}
-    holders = sorted({name for one in config.backups.values() for name in one.services or ()} & set(config.services))
     return {
         "snapshots": list(there.values())[:_MOST], "wanted": wanted,
-        "holders": holders or list(config.services),
+        "holders": _holders(config),
     }  # fmt: skip
+
+
+def _holders(config: Config) -> list[str]:
+    """The services that a snapshot can hold, by name."""
+    named = {name for one in config.backups.values() for name in one.services or ()}
+    if not named or any(one.services is None for one in config.backups.values()):
+        place = config.place
+        named |= {
+            name
+            for name, settings in config.services.items()
+            if service_class(settings.kind)(name, settings, place).components()
+        }
+    return sorted(named & set(config.services))
 
 
 @area.get("/restore/plan", Role.ADMIN, include_in_schema=False)
@@ -77,9 +92,6 @@ def _order(snapshot: str, services: Iterable[str], safety: str) -> RestoreOrder:
     id, _, repository = snapshot.partition("@")
     if not id or len(snapshot) > 250:
         raise UsageError("no snapshot was chosen", hint="Go back and choose one")
-    return RestoreOrder(
-        snapshot=id,
-        repository=repository or None,
-        services=tuple(one[:200] for one in services if one),
-        safety=safety != "no",
-    )
+    chosen = tuple(one for one in services if one)
+    given = {"snapshot": id, "repository": repository or None, "services": chosen, "safety": safety != "no"}
+    return meant(RestoreOrder, given)

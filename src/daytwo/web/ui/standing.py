@@ -16,6 +16,8 @@ from daytwo.core.windows import next_of
 from daytwo.ledger.glance import glance
 from daytwo.ledger.runs import Outcome, RunRow
 from daytwo.protect.status import BackupStatus, Health, assess
+from daytwo.respond.incidents.book import Book
+from daytwo.respond.incidents.model import Incident
 from daytwo.store.tables import checks
 from daytwo.store.url import StateUrl
 from daytwo.watch.alerts import Alert, Alerts
@@ -26,6 +28,7 @@ from daytwo.web.ui.strips import Strip, strip
 
 WRONG = 20
 """Lines of what is wrong that are shown at once."""
+INCIDENTS = 5
 SERVICES = 12
 NEXT = 6
 _DAY = timedelta(days=1)
@@ -113,6 +116,8 @@ class Standing:
     services: tuple[Service, ...]
     more_services: int
     running: tuple[RunRow, ...]
+    incidents: tuple[Incident, ...]
+    oncall: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
@@ -185,6 +190,7 @@ class Lookout:
             app=config.app, environment=config.environment
         )
         self._alerts = Alerts(config.app, config.environment)
+        self._incidents = Book(config.app, config.environment)
         self._known: tuple[float, Stamps, Standing] | None = None
 
     def read(self, stamps: Stamps) -> Standing:
@@ -208,6 +214,7 @@ class Lookout:
             groups = _ranked(states)
             shown = [one.name for group in groups[:SERVICES] for one in group.checks]
             histories = self._observations.histories(connection, now - _DAY, now, shown)
+            incidents = self._incidents.standing(connection)
         backups = _backups(config, now)
         running = [*house.desk.runs.latest(outcome=Outcome.RUNNING), *house.desk.runs.latest(outcome=Outcome.QUEUED)]
         troubles = _troubles(states, alerts, backups, _problems(house))
@@ -224,6 +231,8 @@ class Lookout:
             services=tuple(services),
             more_services=max(0, len(groups) - SERVICES),
             running=tuple(running),
+            incidents=tuple(incidents[:INCIDENTS]),
+            oncall=tuple(dict.fromkeys(one.person or "nobody" for one in house.roster.now())),
         )
 
 
@@ -368,5 +377,9 @@ def _coming(config: Config, states: Mapping[str, Seen], backups: Sequence[Backup
         left = _detail(state, "certificate_left")
         if left is not None and state.at + timedelta(seconds=left) < now + _AHEAD:
             end = state.at + timedelta(seconds=left)
-            found.append(Coming(end, "certificate", f"The certificate of {name} ends", check_path(name)))
+            found.append(
+                Coming(
+                    end, "certificate", f"The certificate of {name.removesuffix('.certificate')} ends", check_path(name)
+                )
+            )
     return sorted(found, key=lambda one: (not one.now, one.at))[:NEXT]
