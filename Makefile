@@ -9,6 +9,9 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 
+# Kept, or each of the many programs that tests start would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo parts lint test test-fast bench-protect bench-serve bench-watch bench-respond clean
 
@@ -37,8 +40,8 @@ lint: venv ## Check style, types, the layers and the dependencies
 test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be skipped for a missing part
 	$(BIN)/pytest -n auto --dist worksteal tests
 
-test-fast: venv ## Only the tests that need no real servers
-	$(BIN)/pytest -n auto --dist worksteal -m "not real" tests
+test-fast: venv ## For every day: the tests that need no real servers and are not marked slow
+	$(BIN)/pytest -n auto --dist worksteal -m "not real and not slow" tests
 
 bench-protect: venv ## Measure backup and restore side by side with peers
 	$(BIN)/python -m bench.protect
@@ -49,13 +52,15 @@ bench-serve: venv ## Measure the daemon: API under load, pings, a million export
 	$(BIN)/python -m bench.exports
 	$(BIN)/python -m bench.hour
 
-bench-watch: venv ## Measure probes, numbers at ten million samples, and the daemon beside Prometheus
+bench-watch: venv ## Measure probes, numbers at ten million samples, 1,000 checks as asked for, and the daemon beside Prometheus
 	$(BIN)/python -m bench.probes
 	$(BIN)/python -m bench.numbers
+	$(BIN)/python -m bench.watched
 	$(BIN)/python -m bench.blackbox
 
-bench-respond: venv ## Measure alerts: from the failing probe to the message, and ten thousand in a minute
+bench-respond: venv ## Measure alerts: from the failing probe to the message, ten thousand in a minute; the pages
 	$(BIN)/python -m bench.respond
+	$(BIN)/python -m bench.overview
 
 clean: ## Remove .venv and all that tools have cached here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from daytwo.core import secrets
+from daytwo.store import database
 from tests.parts import docker as docker_part
 from tests.parts import programs
 from tests.parts.docker import DockerEngine
@@ -28,6 +29,7 @@ from tests.parts.s3 import S3Server
 from tests.parts.s3 import s3 as s3_server
 from tests.parts.ssh import SshHost
 from tests.parts.ssh import ssh_host as ssh_server
+from tests.parts.state import copy_or_migrate
 
 SESSION = pytest.StashKey[tuple[Path, int]]()
 """The session's folder, and the process that runs the session (not a worker)."""
@@ -39,8 +41,7 @@ FIRST_DOCKER_SECONDS = 1200
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and agree on the session's folder."""
-    config.addinivalue_line("markers", "real: needs real servers; slower")
+    """Agree on the session's folder."""
     programs.note()
     given = getattr(config, "workerinput", {}).get("daytwo_session")
     config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
@@ -53,6 +54,14 @@ def own_secrets() -> Iterator[None]:
     yield
     secrets._known.clear()
     secrets._known.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_states() -> Iterator[None]:
+    """A new state is a copy of the first; tests of the migrations take the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "migrate", copy_or_migrate)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

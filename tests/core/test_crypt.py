@@ -203,6 +203,7 @@ def test_the_source_runs_in_the_callers_thread() -> None:
     assert seen == {threading.get_ident()}
 
 
+@pytest.mark.slow
 def test_memory_stays_flat() -> None:
     """Half a gigabyte through both directions, in a process of its own, with less than 60 MB on top."""
     program = """

@@ -1,10 +1,12 @@
 """Secrets: found where the reference says, shown nowhere."""
 
 import base64
+import json
 import pickle
 import secrets as randomness
 import sys
 import urllib.parse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,21 @@ from daytwo.core.errors import SecretError
 from daytwo.core.secrets import MASK, Secret, SecretRef, redact, resolve
 
 WHERE = "services.db.password"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        json.dumps, repr, urllib.parse.quote, urllib.parse.quote_plus,
+        lambda text: json.dumps(text, ensure_ascii=False), lambda text: urllib.parse.quote(text, safe=""),
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    ],
+)  # fmt: skip
+def test_blanked_in_whatever_form_it_is_repeated(form: Callable[[str], str]) -> None:
+    value = Secret(f"a/b c\\\n\"'ä?>{randomness.token_hex(8)}").reveal()
+    said = redact(f"it said {form(value)}.")
+    assert said.strip("'\"").replace('"', "").replace("'", "") == f"it said {MASK}."
 
 
 @pytest.fixture
@@ -56,6 +73,9 @@ def test_from_a_systemd_credential(value: str, tmp_path: Path, monkeypatch: pyte
         (SecretRef(command=("daytwo-no-such-program",)), "not installed"),
         (SecretRef(command=(sys.executable, "-c", "raise SystemExit(3)")), "ended with code 3"),
         (SecretRef(command=(sys.executable, "-c", "")), "is empty"),
+        (SecretRef(command=("/",)), "cannot be run"),
+        (SecretRef(command=(sys.executable, "-c", "import os; os.write(1, b'pw\\xff')")), "no text in UTF-8"),
+        (SecretRef(file=Path("/bin/ls")), "no text in UTF-8"),
     ],
 )
 def test_absent_secrets_say_which_setting_they_belong_to(ref: SecretRef, what: str) -> None:

@@ -299,6 +299,7 @@ def test_any_bytes_give_an_answer_or_an_error_of_ours(data: bytes) -> None:
         list(validated(cut(make(("a", REG, b"x"))[:512] + data)))
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_for_many_members() -> None:
     import tracemalloc
 

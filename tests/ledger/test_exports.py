@@ -18,6 +18,7 @@ from daytwo.core.errors import ConflictError, NotFoundError, UsageError
 from daytwo.core.records import DataClass
 from daytwo.core.units import Duration
 from daytwo.ledger.audit import Event, Filter
+from daytwo.ledger.csvtext import csv_line
 from daytwo.ledger.exports import By, ExportFilter, ExportRecord, Status, query, search
 from daytwo.ledger.exports.totals import _pieces
 from daytwo.store.tables import exports
@@ -145,6 +146,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reading", [0, 1500], ids=["index", "read"])
 def test_every_combination_of_filters_finds_what_comparing_each_record_finds(
     many: Books, reading: int, monkeypatch: pytest.MonkeyPatch
@@ -268,6 +270,12 @@ def test_csv_has_every_record_and_no_formulas(books: Books) -> None:
     assert rows[1]["who"] == "'=cmd|' /C calc'!A0"
     assert rows[1]["note"] == "two\nlines"
     assert (rows[0]["key"], rows[0]["rows"]) == ("k", "12")
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1", "\uff0b1"])
+def test_no_text_begins_a_formula(text: str) -> None:
+    assert next(csv.reader([csv_line([text, "a"])]))[0].startswith("'")
+    assert csv_line([-1, "a=1"]) == "-1,a=1\r\n"
 
 
 def test_pruning_takes_records_sums_and_search_along(books: Books) -> None:

@@ -16,7 +16,7 @@ from daytwo.store.tables import alerts, incidents
 from daytwo.store.url import StateUrl
 
 OWN = {"app": "shop", "environment": "production"}
-BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+BEGAN = datetime.now(UTC) - timedelta(days=5)
 CONFIG = "app: shop\ntimezone: UTC\nservices: {data: {kind: files, path: data}}\nstate: state.db\n"
 
 
@@ -79,8 +79,8 @@ def test_status_begins_with_it_and_fails(
             incident(connection, acknowledged_by="anna", severity="P2", state="acknowledged")
     assert run(["status"]) == 1
     out = capsys.readouterr().out
-    assert "1  P1  The shop is down  for 5m" in out
+    assert "1  P1  The shop is down  for 5d" in out
     assert "nobody has taken it\n       daytwo incidents ack 1\n" in out
     assert "taken by anna" in out and "incidents ack 2" not in out
-    assert out.count("critical  web: no answer  for 5m") == 5 and "and more: daytwo alerts" in out
+    assert out.count("critical  web: no answer  for 5d") == 5 and "and more: daytwo alerts" in out
     assert out.index("incidents") < out.index("alerts") < out.index("no backups are configured")

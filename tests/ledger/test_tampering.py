@@ -289,6 +289,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.integers(0, 17), column=st.sampled_from([c.name for c in audit_events.c]), value=VALUES, forged=st.booleans()

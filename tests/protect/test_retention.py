@@ -133,6 +133,7 @@ def after(history: list[Candidate]) -> timedelta:
 many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @many
 @given(histories(), keeps)
 def test_planning_again_removes_nothing_more(history: list[Candidate], keep: Keep) -> None:
@@ -142,6 +143,7 @@ def test_planning_again_removes_nothing_more(history: list[Candidate], keep: Kee
     assert second.removed == ()
 
 
+@pytest.mark.slow
 @many
 @given(histories(), keeps)
 def test_f08_something_to_restore_from_always_stays(history: list[Candidate], keep: Keep) -> None:
@@ -155,6 +157,7 @@ def test_f08_something_to_restore_from_always_stays(history: list[Candidate], ke
     assert {one for one in history if one.pinned} <= set(kept)
 
 
+@pytest.mark.slow
 @many
 @given(histories(), keeps, st.data())
 def test_a_more_generous_policy_keeps_a_superset(history: list[Candidate], keep: Keep, data: st.DataObject) -> None:
@@ -166,6 +169,7 @@ def test_a_more_generous_policy_keeps_a_superset(history: list[Candidate], keep:
     assert set(narrow.kept) <= set(wide.kept)
 
 
+@pytest.mark.slow
 @many
 @given(histories(), keeps)
 def test_every_snapshot_gets_one_decision_with_a_reason(history: list[Candidate], keep: Keep) -> None:
@@ -175,6 +179,7 @@ def test_every_snapshot_gets_one_decision_with_a_reason(history: list[Candidate]
     assert all(one.reasons and all(one.reasons) for one in decided.decisions)
 
 
+@pytest.mark.slow
 @many
 @given(histories(), keeps, st.integers(0, 29), st.integers(-4000, 4000))
 def test_f07_one_wrong_time_never_removes_what_right_times_keep(

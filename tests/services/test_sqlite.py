@@ -196,6 +196,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_a_database_that_is_being_written_is_copied_as_of_one_moment(tmp_path: Path, run: Run, mode: str) -> None:
     path = tmp_path / "data" / "app.db"
@@ -507,10 +508,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_f04_a_large_check_ends_with_its_run(large: Path, run: Run) -> None:
     ends_soon(run, lambda given: database.inspect(large, given))
 
 
+@pytest.mark.slow
 def test_f04_a_large_copy_ends_with_its_run(
     large: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -606,6 +609,7 @@ class TestKilledInTheSwap:
         except sqlite3.OperationalError:
             return []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
     @pytest.mark.parametrize("first", ["finish", "undo"])
     def test_f07_nothing_is_lost_and_it_can_be_finished_or_undone(

@@ -13,13 +13,20 @@ from alembic.migration import MigrationContext
 from dbos._schemas.system_database import SystemSchema
 
 from daytwo.core.errors import RefusedError
+from daytwo.store import database as database_module
 from daytwo.store import migrations
 from daytwo.store.database import open_database
-from daytwo.store.migrate import revisions
+from daytwo.store.migrate import migrate, revisions
 from daytwo.store.tables import metadata
 from daytwo.store.url import StateUrl
 
 OURS = set(metadata.tables)
+
+
+@pytest.fixture(autouse=True)
+def _real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others copy a state that is migrated already."""
+    monkeypatch.setattr(database_module, "migrate", migrate)
 
 
 def at_revision(file: Path, revision: str) -> None:

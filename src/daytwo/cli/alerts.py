@@ -140,6 +140,7 @@ def _state(one: "TellingData") -> str:
         + (f" through {one.via}" if one.via and one.via != one.channel else ""),
         "waiting": "on its way" + (f": {one.error}" if one.error else ""),
         "dead": f"reached nobody: {one.error}",
-        "moot": "not sent: it was over before",
+        "moot": f"not sent: {one.error}",
+        "folded": f"not sent by itself: {one.error}",
     }
     return f"{words.get(one.state or '', one.state or '')} (notification {one.notification})"

@@ -12,8 +12,6 @@ from daytwo.cli.output import line, print_json, table, use_zone, when
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import sqlalchemy as sa
-
     from daytwo.config import Config
     from daytwo.respond.actions import Block
     from daytwo.serve.client import Client
@@ -44,12 +42,13 @@ def add(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Shut an address out for a time; what guards refuse is told with the reason."""
+    """Shut an address out for a time. What a guard refuses (your own address, a server of the app) is told with why."""
     from datetime import timedelta
 
     from daytwo.cli.session import seconds
 
     length = timedelta(seconds=seconds(span, "--for"))
+    _not_myself(address)
     body = {"address": address, "for": span, "why": why}
     _told(_ordered(config, "POST", body, lambda desk, *rest: desk.add(rest[0], address, length, why, *rest[1:])), json)
 
@@ -62,7 +61,7 @@ def remove(address: AddressArgument, config: ConfigOption = None, json: JsonOpti
 
 @block.command()
 def helper() -> None:
-    """Print the helper that sudo or doas runs as root: put it at /usr/local/sbin/daytwo-block."""
+    """Print the helper that sudo or doas runs as root. Put it at /usr/local/sbin/daytwo-block."""
     from daytwo.blockers.nftables import helper as found
 
     sys.stdout.write(found().read_text(encoding="utf-8"))
@@ -73,10 +72,12 @@ def _list(path: Path | None, json: bool) -> None:
 
     with opened_books(path) as here:
         if isinstance(here, Books):
+            from daytwo.app import utc_now
             from daytwo.respond.actions import BlockDesk
 
             with here.database.read() as connection:
-                found = list(BlockDesk(lambda: here.config, here.audit).active(connection))
+                standing = BlockDesk(lambda: here.config, here.audit).active(connection)
+            found = [one for one in standing if one.until > utc_now()]
         else:
             found = [_block(one) for one in _daemon(here.config).call("GET", "/api/blocks")]
         if json:
@@ -94,6 +95,27 @@ def _state(one: "Block") -> str:
     return "shut out" if one.applied else "waits for the daemon"
 
 
+def _not_myself(address: str) -> None:
+    """The daemon cannot know from where whoever types is logged in: sshd tells it to the shell only.
+
+    Raises:
+        RefusedError: it is that address.
+    """
+    from daytwo.core.blocker import network_of
+    from daytwo.core.errors import RefusedError
+    from daytwo.respond.actions.guards import meet
+    from daytwo.respond.actions.neighbours import ssh_client
+
+    try:
+        mine, network = network_of(ssh_client()), network_of(address)
+    except ValueError:
+        return
+    if meet(mine, network):
+        raise RefusedError(
+            f"{address} is not shut out: you are logged in from there", hint="See docs/how-to/actions.md"
+        )
+
+
 def _ordered(path: Path | None, method: str, body: Any, work: "Callable[..., Block]") -> "Block":
     """Have it done: by the daemon when one runs, since that tells the blocker; else right here."""
     from daytwo.config import load
@@ -103,7 +125,7 @@ def _ordered(path: Path | None, method: str, body: Any, work: "Callable[..., Blo
     use_zone(zone_of(config.timezone))
     client = _daemon(config)
     if not client.there():
-        return _here(config, work)
+        return _here(config, body["address"] if method == "POST" else body, work)
     if method == "POST":
         return _block(client.call("POST", "/api/blocks", body))
     from daytwo.core.errors import NotFoundError
@@ -130,11 +152,12 @@ def _same(network: str, text: str) -> bool:
         return False
 
 
-def _here(config: "Config", work: "Callable[..., Block]") -> "Block":
+def _here(config: "Config", address: str, work: "Callable[..., Block]") -> "Block":
     import contextlib
 
     from daytwo.app import utc_now
     from daytwo.cli.access import myself
+    from daytwo.core.errors import RefusedError
     from daytwo.ledger.audit import Audit
     from daytwo.respond.actions.blocks import BlockDesk, blocker_of, carry_out
     from daytwo.store.database import open_database
@@ -143,16 +166,19 @@ def _here(config: "Config", work: "Callable[..., Block]") -> "Block":
     with contextlib.closing(open_database(StateUrl.of(config))) as database:
         desk: BlockDesk = BlockDesk(lambda: config, Audit(database, config.app, config.environment, utc_now))
         who, now = myself(), utc_now()
+        desk.look()
 
-        def act(connection: "sa.Connection") -> "Block":
-            return work(desk, connection, who, now)
-
-        with database.begin() as connection:
-            done = act(connection)
-        if (blocker := blocker_of(config)) is not None:
-            error = carry_out(blocker, done, now)
+        try:
             with database.begin() as connection:
-                desk.told(connection, done, now, error)
+                done = work(desk, connection, who, now)
+        except RefusedError as error:
+            with database.begin() as connection:
+                desk.refused(connection, address, error, who)
+            raise
+        if (blocker := blocker_of(config)) is not None:
+            trouble = carry_out(blocker, done, now)
+            with database.begin() as connection:
+                desk.told(connection, done, now, trouble)
                 return desk.get(connection, done.id)
         return done
 

@@ -59,7 +59,7 @@ def test(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send a test message, past routes and the daemon; ends with 1 when a channel did not take it."""
+    """Send a test message, now. It goes past routes and the daemon, and ends with 1 when a channel did not take it."""
     loaded = _load(config)
     chosen = _chosen(loaded, names)
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -116,6 +116,7 @@ def _chosen(config: "Config", names: list[str] | None) -> list[str]:
 
 
 def _try(config: "Config", name: str) -> Tried:
+    from daytwo.core.channel import UnavailableError
     from daytwo.core.registry import channel_class
 
     settings = config.channels[name]
@@ -128,7 +129,8 @@ def _try(config: "Config", name: str) -> Tried:
     except DaytwoError as error:
         from daytwo.core.secrets import redact
 
-        what = redact(f"{error.what}. {error.hint}" if error.hint else error.what)
+        hint = "Check the address, or try again later" if isinstance(error, UnavailableError) else error.hint
+        what = redact(f"{error.what}. {hint}" if hint else error.what)
     finally:
         channel.close()
     return Tried(name, settings.kind, not what, round(time.monotonic() - begun, 3), what)

@@ -10,7 +10,16 @@ import typer
 
 from daytwo.cli.options import ConfigOption, JsonOption, QuietOption, make
 from daytwo.cli.output import line, print_json, table
-from daytwo.core.errors import ConfigError, DaytwoError, ExitCode, UsageError
+from daytwo.core.errors import (
+    BusyError,
+    ConfigError,
+    DaytwoError,
+    ExitCode,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +36,9 @@ _MOST_NUMBERS = 3
 @check.command()
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Checks or patterns, such as db or 'db.*'; all.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Have the daemon ask, so that the answers count as any others.")
+    ] = False,
     perfdata: Annotated[bool, typer.Option("--perfdata", help="Print one line as monitoring plug-ins do.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -34,7 +46,8 @@ def run(
 ) -> None:
     """Ask checks now. Ends as a monitoring plug-in: 0 all well, 1 warning, 2 critical, 3 unknown.
 
-    What a rule says of the newest number counts; rules over time are judged by the daemon.
+    What a rule says of the newest number counts; rules over time are judged by the daemon. With --record it
+    is the daemon that asks: its answers are written down, judged by all rules, and told.
     """
     from daytwo.config import load
     from daytwo.serve.own_checks import all_checks
@@ -42,9 +55,9 @@ def run(
     try:
         loaded = load(config)
         chosen = _chosen(all_checks(loaded, None, lambda: datetime.now(UTC)), names or [])
-    except (ConfigError, UsageError) as error:
+        found = _recorded(loaded, chosen) if record else asyncio.run(_asked(loaded, chosen))
+    except (ConfigError, UsageError, UnreachableError, BusyError, RefusedError, NotFoundError) as error:
         raise _UnknownError(error) from None
-    found = asyncio.run(_asked(loaded, chosen))
     worst = max((one.level for one in found), key=lambda level: level.badness)
     if json:
         print_json({"level": worst.name.lower(), "checks": [_document(one) for one in found]})
@@ -91,6 +104,25 @@ async def _asked(config: "Config", checks: "Sequence[Check]") -> "list[Judgement
             return judge(check, observation, config.rules, time.monotonic() - begun)
 
         return await asyncio.gather(*(one(check) for check in checks))
+
+
+def _recorded(config: "Config", checks: "Sequence[Check]") -> "list[Judgement]":
+    """Ask by way of the daemon, one after the other; it writes the answers down, and its rules judge them."""
+    from urllib.parse import quote
+
+    from daytwo.core.check import Observation, Verdict
+    from daytwo.serve.client import Client
+    from daytwo.watch.at_once import judge
+    from daytwo.watch.views import AnswerData
+
+    client = Client(config.folder / ".daytwo")
+    found = []
+    for check in checks:
+        begun = time.monotonic()
+        said = AnswerData.model_validate(client.call("POST", f"/api/checks/{quote(check.name, safe='')}/run"))
+        observation = Observation(Verdict(said.verdict), said.why, said.numbers, said.facts)
+        found.append(judge(check, observation, config.rules, time.monotonic() - begun))
+    return found
 
 
 def _document(one: "Judgement") -> dict[str, object]:

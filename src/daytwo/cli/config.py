@@ -32,7 +32,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         f"{loaded.path} is right: {loaded.app} ({loaded.environment}), {len(loaded.services)} services, "
         f"{len(loaded.repositories)} repositories, {len(loaded.backups)} backups"
     )
-    for warning in _gaps(loaded):
+    for warning in (*_gaps(loaded), *_twice(loaded)):
         line(f"  {warning}")
 
 
@@ -46,10 +46,21 @@ def _gaps(loaded: "Config") -> list[str]:
 
     now, zone, found = utc_now(), zone_of(loaded.timezone), []
     for name, rota in loaded.oncall.items():
+        if rota.gaps == "allow":
+            continue
         for gap in gaps(rota, loaded.timezone, now, now + timedelta(days=62))[:1]:
             begin, end = (f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" for at in (gap.begin, gap.end))
             found.append(f"warning: nobody is on call in {name} from {begin} to {end}; everybody of it is told then")
     return found
+
+
+def _twice(loaded: "Config") -> list[str]:
+    """Who is told of the same thing by a route and by an incident that it opens at once."""
+    from daytwo.app import utc_now
+    from daytwo.respond.oncall.twice import twice
+    from daytwo.respond.pipeline.stages import routes_of
+
+    return [f"warning: {one}" for one in twice(loaded, routes_of(loaded), utc_now())]
 
 
 @config.command()

@@ -224,6 +224,8 @@ def made(kind: type[T], **values: object) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         said = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            said = f"{first['input']!r} has characters that do not belong there"
         raise UsageError(said, where=str(first["loc"][0]) if first["loc"] else "") from None
 
 

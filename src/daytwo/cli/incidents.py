@@ -12,6 +12,7 @@ from daytwo.cli.books import opened_books
 from daytwo.cli.incident_books import made
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
+from daytwo.core.terminal import harmless
 
 if TYPE_CHECKING:
     from daytwo.respond.incidents.model import Detail, Incident, Summary, Target
@@ -220,7 +221,7 @@ def reopen(number: NumberArgument, why: WhyOption, config: ConfigOption = None, 
 def review(number: NumberArgument, config: ConfigOption = None) -> None:
     """Print a draft of an incident's review, in Markdown."""
     with opened_books(config) as books:
-        sys.stdout.write(books.incidents.review(number))
+        sys.stdout.write(harmless(books.incidents.review(number)))
 
 
 @incidents.command()

@@ -12,6 +12,7 @@ import typer
 from daytwo.cli.options import ConfigOption, make
 from daytwo.cli.output import line, local, print_json, table, use_zone, when
 from daytwo.core.errors import ExitCode, NotFoundError, UsageError
+from daytwo.core.terminal import harmless, in_json
 
 if TYPE_CHECKING:
     from daytwo.config import Config
@@ -84,7 +85,7 @@ def run(
 
     def complain(name: str, why: str) -> None:
         failed.add(name)
-        sys.stderr.write(f"{name}: {why}\n")
+        sys.stderr.write(harmless(f"{name}: {why}\n"))
 
     followers = _followers(loaded, names)
     _show(followers, begin, end, last, follow, wanted, shown, complain)
@@ -189,7 +190,7 @@ def _printer(config: "Config", names: list[str] | None, json: bool, raw: bool) -
 def _json_line(document: dict[str, Any]) -> None:
     import json
 
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.write(in_json(json.dumps(document, ensure_ascii=False)) + "\n")
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:

@@ -68,6 +68,31 @@ def show(
 
 
 @oncall.command()
+def people(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Everybody who can be reached: address, telephone, channels, and the rotas they are in."""
+    from daytwo.config import load
+    from daytwo.respond.oncall import members
+
+    loaded = load(config)
+    rotas = {
+        name: [rota for rota, one in loaded.oncall.items() if name in members(one)] for name in loaded.people
+    }  # fmt: skip
+    if json:
+        print_json(
+            {"people": {name: {**one.model_dump(), "rotas": rotas[name]} for name, one in loaded.people.items()}}
+        )
+        return
+    if not loaded.people:
+        line("There is nobody in the configuration: `people: {anna: {email: anna@example.com, phone: ...}}`")
+        return
+    rows = [
+        (name, one.email or "-", one.phone or "-", ", ".join(one.channels) or "-", ", ".join(rotas[name]) or "-")
+        for name, one in loaded.people.items()
+    ]
+    table(("PERSON", "E-MAIL", "TELEPHONE", "CHANNELS", "ROTAS"), rows)
+
+
+@oncall.command()
 def take(
     rota: RotaArgument,
     person: Annotated[str, typer.Option("--person", help="Who takes over: a person of the configuration.")],

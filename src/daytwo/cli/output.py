@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from daytwo.core.terminal import harmless, in_json
 from daytwo.core.units import Size
 
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.write(in_json(json.dumps(value, indent=2, default=_plain, ensure_ascii=False)) + "\n")
 
 
 def _plain(value: object) -> Any:
@@ -28,8 +29,8 @@ def _plain(value: object) -> Any:
 
 
 def line(text: str = "") -> None:
-    """Print one line."""
-    sys.stdout.write(text + "\n")
+    """Print one line; what is in it may come from anywhere."""
+    sys.stdout.write(harmless(text, coloured=True) + "\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
@@ -40,6 +41,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
         rows: the cells.
         right: the columns that are aligned to the right.
     """
+    rows = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
     bold, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     for number, row in enumerate((head, *rows)):

@@ -11,6 +11,7 @@ from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import print_json
 from daytwo.core.errors import UsageError
+from daytwo.core.terminal import harmless
 
 report = make("How a day, a week or a month was: the slowest, the most failing, what changed.")
 
@@ -46,7 +47,7 @@ def run(
         return
     from daytwo.watch.reports import words
 
-    sys.stdout.write(words.markdown(found) if markdown else words.text(found))
+    sys.stdout.write(harmless(words.markdown(found) if markdown else words.text(found)))
 
 
 def _day(text: str | None) -> date | None:

@@ -7,9 +7,10 @@ import typer
 from daytwo.cli.access import myself
 from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
-from daytwo.cli.output import line, print_json, table, took, when
+from daytwo.cli.output import line, print_json, table, when
 from daytwo.cli.records import LimitOption, SinceOption, moment
 from daytwo.core.errors import UsageError
+from daytwo.core.shown import lasting
 
 if TYPE_CHECKING:
     from daytwo.watch.security.event import FindingData, Submission
@@ -130,7 +131,7 @@ def _submission(values: dict[str, object]) -> "Submission":
 def _findings(found: "list[FindingData]") -> None:
     rows = [
         (str(one.id), one.state, one.kind, one.source or ("app" if one.per == "app" else "unknown"), f"{one.count:,}",
-         f"{one.limit} in {took(one.within)}", when(one.begin), when(one.last))
+         f"{one.limit} in {lasting(one.within)}", when(one.begin), when(one.last))
         for one in found
     ]  # fmt: skip
     table(("FINDING", "STATE", "KIND", "SOURCE", "COUNT", "LIMIT", "BEGAN", "LAST"), rows, right=frozenset({0, 4}))

@@ -23,8 +23,12 @@ def add(
     subject: Annotated[
         list[str] | None, typer.Option("--subject", help="Only of this check or series; repeatable.")
     ] = None,
-    level: Annotated[list[str] | None, typer.Option("--level", help="Only critical, or warning.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Even if it silences every alert; at most 24h.")] = False,
+    level: Annotated[
+        list[str] | None, typer.Option("--level", help="Only critical, warning, or info; repeatable.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if it silences every alert, or every critical one; 24h at most.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

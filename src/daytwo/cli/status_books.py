@@ -120,9 +120,10 @@ class StatusAfar:
 
     def files(self) -> dict[str, bytes]:
         """The page as files."""
-        from daytwo.respond.status_page.render import Subscribing, files
+        from daytwo.respond.status_page.render import files
+        from daytwo.respond.status_page.site import outside
 
-        return files(self.view(), Subscribing())
+        return files(self.view(), outside(self.config))
 
     def updates(self, limit: int) -> list[UpdateData]:
         """What users were told, the newest first."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daytwo.cli.output import local
+from daytwo.core.terminal import harmless
 from daytwo.core.units import Duration
 from daytwo.ledger.glance import Glance
 from daytwo.protect.status import BackupStatus, Health
@@ -13,9 +14,13 @@ _MOST = 5
 _COLOURS = {Health.OK: "32", Health.RUNNING: "34", Health.PAUSED: "33", Health.PARTIAL: "33", Health.NEVER: "33"}
 
 
+def _out(text: str) -> None:
+    sys.stdout.write(harmless(text, coloured=True))
+
+
 def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glance, now: datetime) -> None:
     """Print how everything stands."""
-    out = sys.stdout.write
+    out = _out
     out(f"{_bold(f'{app} ({environment})')}\n")
     _wrong(seen, now)
     if not stands:
@@ -38,7 +43,7 @@ def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glanc
 
 def _wrong(seen: Glance, now: datetime) -> None:
     """What somebody has to look at before anything else; nothing when there is none of it."""
-    out = sys.stdout.write
+    out = _out
     if seen.incidents:
         out(f"\n  {_bold('incidents')}\n")
     for incident in seen.incidents[:_MOST]:

@@ -11,6 +11,7 @@ from daytwo.cli.numbers import shown
 from daytwo.cli.options import ConfigOption, make
 from daytwo.cli.output import took
 from daytwo.core.errors import UsageError
+from daytwo.core.terminal import harmless
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -64,7 +65,7 @@ def _alert(one: "AlertData", now: datetime) -> object:
 
     style = "bold red" if one.level == "critical" else "bold yellow"
     since = took((now - one.since).total_seconds())
-    return Text.assemble((f"{one.level:9}", style), f"{one.rule} ({one.subject}) for {since}: {one.why}")
+    return Text.assemble((f"{one.level:9}", style), harmless(f"{one.rule} ({one.subject}) for {since}: {one.why}"))
 
 
 def _table(checks: "list[CheckData]", now: datetime) -> object:
@@ -79,6 +80,7 @@ def _table(checks: "list[CheckData]", now: datetime) -> object:
         says = one.why or ", ".join(f"{name} {shown(value, None)}" for name, value in list(one.numbers.items())[:3])
         table.add_row(
             one.name, Text(verdict, "yellow" if one.stale else _STYLES[one.verdict]),
-            took((now - one.since).total_seconds()), f"{took((now - one.at).total_seconds())} ago", Text(says),
+            took((now - one.since).total_seconds()), f"{took((now - one.at).total_seconds())} ago",
+            Text(harmless(says)),
         )  # fmt: skip
     return table

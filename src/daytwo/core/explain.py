@@ -31,7 +31,7 @@ def explain(command: Command, program: str, code: int, stderr: str) -> DaytwoErr
             where=where,
             hint="Start it, or check DOCKER_HOST and your permission on its socket",
         )
-    if "permission denied" in low and "docker" in low and "socket" in low:
+    if "permission denied" in low and "docker" in low and "sock" in low:
         return NoRightError(
             "no permission on the Docker socket", where=where, hint="Add the user to the group docker, or run as root"
         )

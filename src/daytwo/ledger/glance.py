@@ -121,8 +121,8 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
         tuple(_run(*row) for row in runs),
         tuple(_snapshot(*row) for row in snapshots),
         dict(paused),
-        tuple(SeenAlert(*row[:4], datetime.fromisoformat(row[4]), row[5]) for row in alerts),
-        tuple(SeenIncident(*row[:3], datetime.fromisoformat(row[3]), row[4]) for row in incidents),
+        tuple(_alert(*row) for row in alerts),
+        tuple(_incident(*row) for row in incidents),
     )
 
 
@@ -137,6 +137,18 @@ def _snapshot(  # the order of _SNAPSHOTS
     id: str, repository: str, backup: str, at: str, size: int, level: str, safety: bool | int
 ) -> SeenSnapshot:
     return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety))
+
+
+def _alert(  # the order of _ALERTS
+    id: int, level: str, subject: str, why: str, begin: str, acknowledged_by: str
+) -> SeenAlert:
+    return SeenAlert(id, level, subject, why, datetime.fromisoformat(begin), acknowledged_by)
+
+
+def _incident(  # the order of _INCIDENTS
+    id: int, severity: str, title: str, opened: str, acknowledged_by: str
+) -> SeenIncident:
+    return SeenIncident(id, severity, title, datetime.fromisoformat(opened), acknowledged_by)
 
 
 def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> list[_Rows]:

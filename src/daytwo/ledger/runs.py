@@ -146,9 +146,10 @@ class Runs:
         connection.execute(runs.update().where(runs.c.id == id).values(progress=to_json(dict(progress))))
 
     def get(self, id: str) -> RunRow | None:
-        """One run."""
+        """One run of this app; None when there is none, or it is of another one that shares the state."""
+        query = sa.select(runs).filter_by(id=id, app=self._app, environment=self._environment)
         with self._database.read() as connection:
-            row = connection.execute(sa.select(runs).where(runs.c.id == id)).one_or_none()
+            row = connection.execute(query).one_or_none()
         return None if row is None else row_of(row)
 
     def latest(

@@ -1,10 +1,11 @@
 """Counting restarts: from events, from looks, from both, in whatever order they come."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from daytwo.core.containers.history import ACTIONS, Event, History
+from daytwo.core.containers.history import ACTIONS, Earlier, Event, History
 from daytwo.core.containers.listing import Container
 
 SECOND = 1_000_000_000
@@ -155,3 +156,56 @@ def test_a_restart_soon_after_the_first_look_counts() -> None:
     other.see([running(0)], 1.0, steady=False)
     other.hear(start(1.5, NEW))
     assert other.of("web").restarts == 1, "another container under that name"
+
+
+def earlier(started: float = 0, id: str = OLD, policy: int = 0, name: str = "web") -> Earlier:
+    """Seven restarts under the name, when somebody watched last."""
+    return Earlier(name, id[:12], (T // SECOND) + int(started), policy, 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "restarts"),
+    [
+        (earlier(), running(0), 7),
+        (earlier(), running(60), 8),
+        (earlier(policy=1), replace(running(60), restarts=4), 10),
+        (earlier(policy=4), replace(running(60), restarts=0), 8),
+        (earlier(id=NEW), running(60), 8),
+        (earlier(id=NEW), replace(running(60), restarts=2), 10),
+        (earlier(id=NEW), replace(running(0), status="created", started=0), 7),
+        (earlier(name="other"), running(60), 0),
+    ],
+    ids=[
+        "the same",
+        "by hand",
+        "by policy",
+        "by hand after policy",
+        "anew",
+        "anew, policy",
+        "never started",
+        "another",
+    ],
+)
+def test_what_happened_while_nobody_watched(known: Earlier, now: Container, restarts: int) -> None:
+    history = History()
+    history.see([now], 1.0, steady=True)
+    assert history.take(now, known).restarts == restarts
+    assert history.take(now, known).restarts == restarts, "once"
+    history.hear(start(90))
+    assert history.take(now, known).restarts == restarts + bool(now.started)
+
+
+def test_a_start_that_was_heard_and_is_in_the_container_s_count_is_one() -> None:
+    history = History()
+    history.see([running(0)], 1.0, steady=True)
+    history.hear(start(60))
+    assert history.take(replace(running(60), restarts=1), earlier()).restarts == 8
+
+
+def test_a_new_configuration_does_not_count_again() -> None:
+    """The checks are made anew then, and recall what was just observed; the view of the engine stays."""
+    history = History()
+    history.see([running(0)], 1.0, steady=True)
+    assert history.take(running(0)).restarts == 0
+    history.hear(start(60))
+    assert history.take(running(60), earlier()).restarts == 1

@@ -62,6 +62,14 @@ security_findings = sa.Table(
     sa.Index("security_findings_by_id", "app", "environment", "id"),
     sa.Index("security_findings_by_state", "app", "environment", "state"),
     sa.Index("security_findings_by_source", "app", "environment", "kind", "source", "last"),
+    sa.Index(
+        "security_findings_unclaimed",
+        "app",
+        "environment",
+        "id",
+        sqlite_where=sa.text("claimed IS NULL"),
+        postgresql_where=sa.text("claimed IS NULL"),
+    ),
 )
 """Each time that a limit was crossed, once. `source`: the address or network (empty: the whole app, or no address is
 known); `last`: when the limit was reached last; `found`: when it was noticed; `claimed`: when somebody took it on."""

@@ -94,3 +94,11 @@ def _findings() -> None:
     )
     for name, columns in {"id": ["id"], "state": ["state"], "source": ["kind", "source", "last"]}.items():
         op.create_index(f"security_findings_by_{name}", "security_findings", [*_PLACE, *columns])
+    unclaimed = sa.text("claimed IS NULL")
+    op.create_index(
+        "security_findings_unclaimed",
+        "security_findings",
+        [*_PLACE, "id"],
+        sqlite_where=unclaimed,
+        postgresql_where=unclaimed,
+    )
