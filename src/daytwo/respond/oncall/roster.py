@@ -15,7 +15,7 @@ from daytwo.core.errors import NotFoundError, UsageError
 from daytwo.ledger.audit import Audit
 from daytwo.respond.oncall.calendar import calendar
 from daytwo.respond.oncall.takeovers import Takeovers
-from daytwo.respond.oncall.turns import Shift, Takeover, gaps, members, shifts
+from daytwo.respond.oncall.turns import Shift, Takeover, gaps, members, on_call, shifts
 from daytwo.store.database import Database
 
 _AHEAD = timedelta(days=62)
@@ -96,6 +96,13 @@ class Roster:
     def now(self, at: datetime | None = None) -> tuple[OnCall, ...]:
         """Who is on call in each rota, in the order of the configuration; `at`: at that time instead of now."""
         return tuple(self._on_call(name, at or self._clock()) for name in self._config().oncall)
+
+    def people(self) -> dict[str, str | None]:
+        """Who is on call now, by rota; None where nobody is. Unlike `now`, it does not look ahead."""
+        now, config = self._clock(), self._config()
+        with self._database.read() as connection:
+            taken = self._takeovers.standing(connection, now)
+        return {name: on_call(rota, config.timezone, now, taken.get(name, ())) for name, rota in config.oncall.items()}
 
     def rota(self, name: str, begin: datetime | None = None, days: int = 7) -> RotaData:
         """A rota, and who has which turn.

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from daytwo.config import Config
-from daytwo.core.check import Verdict
 from daytwo.core.windows import next_of
 from daytwo.ledger.glance import glance
 from daytwo.ledger.runs import Outcome, RunRow
@@ -153,6 +152,8 @@ class Seen:
         at: when it was asked last.
         stale: whether it has not been asked for too long.
         detail: its numbers and facts, as JSON; few of them are looked into.
+        failed: whether it failed.
+        unsure: whether nobody knows.
     """
 
     name: str
@@ -163,16 +164,8 @@ class Seen:
     at: datetime
     stale: bool
     detail: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether it failed."""
-        return self.verdict == Verdict.FAILED
-
-    @property
-    def unsure(self) -> bool:
-        """Whether nobody knows."""
-        return self.stale or self.verdict == Verdict.INCONCLUSIVE
+    failed: bool
+    unsure: bool
 
 
 class Lookout:
@@ -232,14 +225,15 @@ class Lookout:
             more_services=max(0, len(groups) - SERVICES),
             running=tuple(running),
             incidents=tuple(incidents[:INCIDENTS]),
-            oncall=tuple(dict.fromkeys(one.person or "nobody" for one in house.roster.now())),
+            oncall=tuple(dict.fromkeys(one or "nobody" for one in house.roster.people().values())),
         )
 
 
 def _seen(row: Sequence[Any], now: datetime) -> Seen:
     name, service, verdict, why, since, at, every, detail = row
     stale = (now - at).total_seconds() > every * PATIENCE + SLACK
-    return Seen(name, service, verdict, why, since, at, stale, detail)
+    unsure = stale or verdict == "inconclusive"
+    return Seen(name, service, verdict, why, since, at, stale, detail, verdict == "failed", unsure)
 
 
 def _detail(one: Seen, key: str) -> Any:
