@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from daytwo.core.check import Verdict
 from daytwo.core.periods import Period, Periods
+from daytwo.respond.windows import Maintenances
 from daytwo.watch.observations import Stretch
 from daytwo.watch.uptime import Counting, Uptime
-from tests.watch.reports.conftest import MINUTE, Shop, utc
+from tests.watch.reports.conftest import MINUTE, OWN, Shop, utc
 
 NOW = utc("2026-11-20T18:00")  # a Friday
 HOUR = timedelta(hours=1)
@@ -64,6 +65,18 @@ def test_maintenance_of_one_service_is_not_that_of_another(shop: Shop) -> None:
     }  # fmt: skip
     assert found["web"].objective is None
     assert found["web"].met is None
+
+
+def test_maintenance_that_was_begun_by_hand_counts_until_it_was_ended(shop: Shop) -> None:
+    for name in ("web", "db"):
+        shop.observe(name, NOW - 60 * MINUTE, "o" * 30 + "x" * 30)
+    with shop.database.begin() as connection:
+        book, half = Maintenances(*OWN), NOW - 30 * MINUTE
+        begun = book.begin(connection, ["w*"], 5 * HOUR, half, by="anna")
+        book.end(connection, begun.id, NOW - 10 * MINUTE)
+        Maintenances("another", "production").begin(connection, [], HOUR, half, by="bob")
+    found = {name: one["24h"] for name, one in shop.views(NOW).uptimes().items()}
+    assert {name: (one.failed, one.maintenance) for name, one in found.items()} == {"web": (600, 1200), "db": (1800, 0)}
 
 
 def test_a_window_on_the_day_on_which_the_clocks_change(shop: Shop) -> None:

@@ -1,6 +1,6 @@
 """What reports are made of, read from the state."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from daytwo.config.objectives import Objective
 from daytwo.watch.numbers import Numbers, Series, Summary
 from daytwo.watch.observations import Observations, State, Stretch, window_end
-from daytwo.watch.reports.terms import Calendar, Terms
+from daytwo.watch.reports.terms import ByHand, Calendar, Terms
 from daytwo.watch.rules import Book, Transition
 from daytwo.watch.uptime import Uptime
 
@@ -120,17 +120,24 @@ class Reader:
         observations: where verdicts are.
         numbers: where numbers are.
         terms: what is promised when.
+        begun: maintenance that was begun by hand.
         now: the time now.
     """
 
     def __init__(
-        self, connection: sa.Connection, observations: Observations, numbers: Numbers, terms: Terms, now: datetime
+        self,
+        connection: sa.Connection,
+        observations: Observations,
+        numbers: Numbers,
+        terms: Terms,
+        begun: Sequence[ByHand],
+        now: datetime,
     ) -> None:
         self._connection = connection
         self._observations = observations
         self._numbers = numbers
         self._terms = terms
-        self._calendar = Calendar(terms)
+        self._calendar = Calendar(terms, begun)
         self._now = now
         self._objectives: dict[tuple[str, str], Objective | None] = {}
         self.states = observations.all(connection)

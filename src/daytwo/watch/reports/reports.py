@@ -19,7 +19,7 @@ from daytwo.watch.reports.facts import WINDOWS, Reader
 from daytwo.watch.reports.making import report
 from daytwo.watch.reports.score import overall, score, status
 from daytwo.watch.reports.span import Every, before, span
-from daytwo.watch.reports.terms import Terms
+from daytwo.watch.reports.terms import Terms, by_hand
 from daytwo.watch.rules import Book
 
 
@@ -106,4 +106,5 @@ class Reports:
         return report(facts, this, self._app, terms.zone, terms.objectives)
 
     def _reader(self, connection: sa.Connection, now: datetime, terms: Terms | None = None) -> Reader:
-        return Reader(connection, self._observations, self._numbers, terms or self._terms(), now)
+        begun = by_hand(connection, *self._app)
+        return Reader(connection, self._observations, self._numbers, terms or self._terms(), begun, now)

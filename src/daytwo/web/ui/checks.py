@@ -11,7 +11,7 @@ from daytwo.access.roles import Role
 from daytwo.core.check import Verdict
 from daytwo.core.errors import NotFoundError
 from daytwo.watch.observations import NOBODY, Observations, State, Stretch, window_end
-from daytwo.watch.reports.terms import Calendar, Terms
+from daytwo.watch.reports.terms import Calendar, Terms, by_hand
 from daytwo.watch.views import length
 from daytwo.web.house import Here, House
 from daytwo.web.routing import Who
@@ -144,7 +144,8 @@ def _check(house: House, name: str, since: str) -> dict[str, Any]:
             raise NotFoundError(f"there is no check {name}", hint="All of them are at /services")
         stretches = observations.stretches(connection, name, begin, now)
         terms = Terms.of(config)
-        counting = Calendar(terms).counting(state.service, terms.objectives.of(name, state.service), begin, now)
+        calendar = Calendar(terms, by_hand(connection, config.app, config.environment))
+        counting = calendar.counting(state.service, terms.objectives.of(name, state.service), begin, now)
         counted = counting.uptime(stretches, window_end(state, now))
         marked = marks(connection, (config.app, config.environment), begin, now, state.service)
     series = [one for one in house.views.series(f"{name}.*") if "." not in one.name[len(name) + 1 :]]
