@@ -1,8 +1,12 @@
 """Orders that come over the network: only for what there is."""
 
+from pathlib import Path
+
 import pytest
 
 from daytwo.access.roles import Role
+from daytwo.cli.main import run
+from daytwo.core.errors import ExitCode
 from tests.web.conftest import World
 
 
@@ -29,3 +33,19 @@ def test_names_with_controls_get_into_no_record(world: World, path: str, wanted:
     assert admin.post(path, json=wanted).status_code == 422
     assert admin.get("/api/runs").json()["data"] == []
     assert not any("order" in one for one in world.stage.actions())
+
+
+def test_a_name_that_no_order_can_hold_is_a_mistake_and_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "daytwo.yaml").write_text(
+        "app: shop\ntimezone: UTC\nservices: {data: {kind: files, path: data}}\n"
+        "repositories: {local: {kind: archive, path: backups}}\nbackups: {nightly: {}}\n"
+    )
+    monkeypatch.setenv("DAYTWO_CONFIG", str(tmp_path / "daytwo.yaml"))
+    for argv, said in (
+        (["restore", "la\x1btest"], "error: snapshot 'la\\x1btest': no name is like this\n"),
+        (["verify", "z" * 300], "should have at most 200 characters\n"),
+    ):
+        assert run(argv) == ExitCode.CONFIG
+        assert said in capsys.readouterr().err

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from daytwo.core.errors import DaytwoError, ExitCode, RefusedError
+from daytwo.core.errors import DaytwoError, ExitCode, RefusedError, UsageError
 
 if TYPE_CHECKING:
     import typer
@@ -173,7 +173,7 @@ def _call(names: tuple[str, ...], argv: list[str]) -> int:
     except Exception as error:
         if os.environ.get("DAYTWO_DEBUG"):
             raise
-        if (known := _of_the_state(error)) is not None:
+        if (known := _of_the_state(error) or _of_the_order(error)) is not None:
             return _show(known, as_json="--json" in argv)
         return _defect(error)
     except KeyboardInterrupt:
@@ -189,6 +189,16 @@ def _of_the_state(error: Exception) -> DaytwoError | None:
         return None
     said = str(error.orig).strip().splitlines()[0]
     return RefusedError(f"the state cannot be used: {said}", hint="Look at its disk, its rights, and who else uses it")
+
+
+def _of_the_order(error: Exception) -> DaytwoError | None:
+    """What somebody typed that no order can hold: a name with control signs, or of more than 200 characters."""
+    pydantic = sys.modules.get("pydantic_core")
+    if pydantic is None or not isinstance(error, pydantic.ValidationError) or not error.title.endswith("Order"):
+        return None
+    first = error.errors(include_url=False)[0]
+    what = "no name is like this" if first["type"] == "string_pattern_mismatch" else first["msg"]
+    return UsageError(f"{'.'.join(map(str, first['loc']))} {str(first['input'])[:80]!r}: {what}")
 
 
 def _defect(error: Exception) -> int:
