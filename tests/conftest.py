@@ -5,6 +5,7 @@ leaves no state behind that another test could trip over: take a new database, b
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ FIRST_DOCKER_SECONDS = 1200
 def pytest_configure(config: pytest.Config) -> None:
     """Agree on the session's folder."""
     programs.note()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background; what tests start must hear Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given = getattr(config, "workerinput", {}).get("daytwo_session")
     config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
 

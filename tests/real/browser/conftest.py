@@ -34,9 +34,9 @@ class Site:
     url: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium; for one module, for it keeps an event loop running in the thread in which all other tests run."""
     path = require(CHROMIUM)
     expect.set_options(timeout=20_000)
     with sync_playwright() as play:
