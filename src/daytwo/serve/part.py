@@ -5,7 +5,10 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 
+import sqlalchemy as sa
+
 from daytwo.serve.pulse import Pulse
+from daytwo.store.writer import said_by
 
 _log = logging.getLogger(__name__)
 _PAUSE = 5.0
@@ -58,6 +61,10 @@ class Part(ABC):
         while not self.stopping.is_set():
             try:
                 await self.work()
+            except sa.exc.DBAPIError as error:  # the state's trouble is no defect of the part
+                _log.error("%s waits for the state: %s", self.name, said_by(error))
+                self.pulse.trouble(self.name, f"it waits for the state: {said_by(error)}")
+                await self.sleep(_PAUSE)
             except Exception as error:
                 _log.exception("%s failed and is begun again in %.0f s", self.name, _PAUSE)
                 self.pulse.trouble(self.name, f"{type(error).__name__}: {error}")
