@@ -44,8 +44,9 @@ FIRST_DOCKER_SECONDS = 1200
 def pytest_configure(config: pytest.Config) -> None:
     """Agree on the session's folder."""
     programs.note()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background; what tests start must hear Ctrl-C
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGQUIT):  # begun in the background, we ignore them; what tests start must not
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     given = getattr(config, "workerinput", {}).get("daytwo_session")
     config.stash[SESSION] = (Path(given[0]), given[1]) if given else (docker_part.session_folder(), os.getpid())
 

@@ -109,7 +109,10 @@ def holding(case: ResticCase) -> Iterator[subprocess.Popen[bytes]]:
 
 def is_whole(lock: Path) -> bool:
     """Whether a lock is written to its end: restic names its files after their content."""
-    return hashlib.sha256(lock.read_bytes()).hexdigest() == lock.name
+    try:
+        return hashlib.sha256(lock.read_bytes()).hexdigest() == lock.name
+    except FileNotFoundError:  # it was replaced by a newer one
+        return False
 
 
 def wait_for(condition: Callable[[], object]) -> None:
