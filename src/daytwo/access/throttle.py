@@ -158,15 +158,15 @@ def _account(name: str) -> str:
 
 
 def _source(address: str) -> str:
-    return f"source:{_network(address)}"
+    return f"source:{network(address)}"
 
 
 def _known(name: str, address: str) -> str:
-    return f"known:{digest(name)[:32]}:{_network(address)}"
+    return f"known:{digest(name)[:32]}:{network(address)}"
 
 
-def _network(address: str) -> str:
-    """An IPv4 address, or the /64 that one IPv6 customer has all to themselves."""
+def network(address: str) -> str:
+    """Whom a caller is counted as: an IPv4 address, or the /64 that one IPv6 customer has all to themselves."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

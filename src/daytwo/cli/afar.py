@@ -13,7 +13,7 @@ from daytwo.cli.incident_books import AfarIncidents, AfarOncall
 from daytwo.cli.watched import AfarLogs, AfarTraffic, AfarViews
 from daytwo.core.errors import NotFoundError, RefusedError
 from daytwo.core.records import Head
-from daytwo.ledger.glance import Glance, SeenAlert, SeenIncident, SeenRun, SeenSnapshot
+from daytwo.ledger.glance import Glance, SeenAlert, SeenIncident, SeenRun, SeenSnapshot, Wrong
 from daytwo.serve.client import Client, address
 
 if TYPE_CHECKING:
@@ -80,14 +80,19 @@ class Afar:
         return self.security.add(given)
 
     def glance(self) -> Glance:
-        """The newest runs, the snapshots as last seen, what is paused, and what is wrong."""
+        """The newest runs, the snapshots as last seen, and what is paused."""
         runs, _ = self._client.listed("/api/runs", 50)
-        alerts = self._client.call("GET", "/api/alerts?limit=50")
-        incidents, _ = self._client.listed("/api/incidents", 50)
         return Glance(
             tuple(_as(SeenRun, one) for one in runs),
             tuple(_as(SeenSnapshot, one) for one in self._client.call("GET", "/api/snapshots")),
             {one.name: one.paused_by for one in self.schedules() if one.paused},
+        )
+
+    def wrong(self) -> Wrong:
+        """What is wrong now."""
+        alerts = self._client.call("GET", "/api/alerts?limit=50")
+        incidents, _ = self._client.listed("/api/incidents", 50)
+        return Wrong(
             tuple(_as(SeenAlert, one) for one in alerts if not one["because_of"]),
             tuple(_as(SeenIncident, one["incident"] | {"id": one["incident"]["number"]}) for one in incidents),
         )

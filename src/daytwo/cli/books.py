@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from daytwo.config import Config
     from daytwo.ledger.audit import Audit
     from daytwo.ledger.exports import Added, Exports, Submission
-    from daytwo.ledger.glance import Glance
+    from daytwo.ledger.glance import Glance, Wrong
     from daytwo.ledger.heartbeats import Book
     from daytwo.ledger.runs import Runs
     from daytwo.serve.client import Client
@@ -221,7 +221,7 @@ def opened_books(path: Path | None) -> "Iterator[Books | Afar]":
         return
     from sqlalchemy.exc import DBAPIError
 
-    from daytwo.store.database import open_database
+    from daytwo.store.database import open_database, said_by
     from daytwo.store.url import StateUrl
 
     url = StateUrl.of(config)
@@ -229,15 +229,14 @@ def opened_books(path: Path | None) -> "Iterator[Books | Afar]":
         try:
             yield Books(config, database)
         except DBAPIError as error:
-            said = str(error.orig).strip().splitlines()[0]
             raise RefusedError(
-                f"the state {url} cannot be used: {said}; nothing was recorded",
+                f"the state {url} cannot be used: {said_by(error)}; nothing was recorded",
                 hint="Look at its disk and its rights, then do it again",
             ) from None
 
 
-def glanced(config: "Config") -> "Glance":
-    """A quick look at an app, from its state or from the daemon.
+def glanced(config: "Config") -> "tuple[Glance, Wrong]":
+    """A quick look at an app and at what is wrong with it, from its state or from the daemon.
 
     Raises:
         RefusedError: there is a state and it cannot be read.
@@ -245,8 +244,10 @@ def glanced(config: "Config") -> "Glance":
     if client := the_daemon_for(config):
         from daytwo.cli.afar import Afar
 
-        return Afar(config, client).glance()
-    from daytwo.ledger.glance import glance
+        afar = Afar(config, client)
+        return afar.glance(), afar.wrong()
+    from daytwo.ledger.glance import glance, wrong_now
     from daytwo.store.url import StateUrl
 
-    return glance(StateUrl.of(config), config.app, config.environment)
+    key = (StateUrl.of(config), config.app, config.environment)
+    return glance(*key), wrong_now(*key)

@@ -175,15 +175,10 @@ def _read(file: Path) -> tuple[int, str]:
 
 
 def _submission(values: dict[str, object]) -> "Submission":
-    from pydantic import ValidationError
-
+    from daytwo.cli.given import made_of
     from daytwo.ledger.exports import Submission
 
-    try:
-        return Submission.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(str(first["msg"]).removeprefix("Value error, "), where=str(first["loc"][0])) from None
+    return made_of(Submission, values)
 
 
 def _one_of(kind: type[E], text: str | None, option: str) -> E | None:

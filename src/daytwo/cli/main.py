@@ -187,8 +187,11 @@ def _of_the_state(error: Exception) -> DaytwoError | None:
     alchemy = sys.modules.get("sqlalchemy")
     if alchemy is None or not isinstance(error, alchemy.exc.DBAPIError):
         return None
-    said = str(error.orig).strip().splitlines()[0]
-    return RefusedError(f"the state cannot be used: {said}", hint="Look at its disk, its rights, and who else uses it")
+    from daytwo.store.database import said_by
+
+    return RefusedError(
+        f"the state cannot be used: {said_by(error)}", hint="Look at its disk, its rights, and who else uses it"
+    )
 
 
 def _of_the_order(error: Exception) -> DaytwoError | None:

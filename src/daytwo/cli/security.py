@@ -9,7 +9,6 @@ from daytwo.cli.books import opened_books
 from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json, table, when
 from daytwo.cli.records import LimitOption, SinceOption, moment
-from daytwo.core.errors import UsageError
 from daytwo.core.shown import lasting
 
 if TYPE_CHECKING:
@@ -117,15 +116,10 @@ def add(
 
 
 def _submission(values: dict[str, object]) -> "Submission":
-    from pydantic import ValidationError
-
+    from daytwo.cli.given import made_of
     from daytwo.watch.security.event import Submission
 
-    try:
-        return Submission.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(str(first["msg"]).removeprefix("Value error, "), where=str(first["loc"][0])) from None
+    return made_of(Submission, values)
 
 
 def _findings(found: "list[FindingData]") -> None:

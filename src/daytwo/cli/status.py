@@ -23,9 +23,9 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
 
     loaded = glimpse(config)
     now = datetime.now(UTC)
-    seen = glanced(loaded)
+    seen, wrong = glanced(loaded)
     stands = assess(loaded.backups, loaded.timezone, seen, now)
-    wrong = bool(seen.incidents) or any(one.level == "critical" for one in seen.alerts)
+    urgent = bool(wrong.incidents) or any(one.level == "critical" for one in wrong.alerts)
     if json:
         from daytwo.cli.output import print_json
 
@@ -36,16 +36,16 @@ def run(config: ConfigOption = None, json: JsonOption = False, quiet: QuietOptio
                 "now": now,
                 "backups": [vars(one) for one in stands],
                 "runs": [vars(one) for one in seen.runs[:10]],
-                "incidents": [vars(one) for one in seen.incidents],
-                "alerts": [vars(one) for one in seen.alerts],
+                "incidents": [vars(one) for one in wrong.incidents],
+                "alerts": [vars(one) for one in wrong.alerts],
             }
         )
-    elif not quiet or wrong or any(not one.health.well for one in stands):
+    elif not quiet or urgent or any(not one.health.well for one in stands):
         from daytwo.cli.output import use_zone
         from daytwo.cli.status_text import tell
         from daytwo.core.schedule import zone_of
 
         use_zone(zone_of(loaded.timezone))
-        tell(loaded.app, loaded.environment, stands, seen, now)
-    good = stands and not wrong and all(one.health.well for one in stands)
+        tell(loaded.app, loaded.environment, stands, seen, wrong, now)
+    good = stands and not urgent and all(one.health.well for one in stands)
     raise typer.Exit(ExitCode.OK if good else ExitCode.FAILED)

@@ -7,7 +7,7 @@ from datetime import datetime
 from daytwo.cli.output import local
 from daytwo.core.terminal import harmless
 from daytwo.core.units import Duration
-from daytwo.ledger.glance import Glance
+from daytwo.ledger.glance import Glance, Wrong
 from daytwo.protect.status import BackupStatus, Health
 
 _MOST = 5
@@ -18,11 +18,11 @@ def _out(text: str) -> None:
     sys.stdout.write(harmless(text, coloured=True))
 
 
-def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glance, now: datetime) -> None:
+def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glance, wrong: Wrong, now: datetime) -> None:
     """Print how everything stands."""
     out = _out
     out(f"{_bold(f'{app} ({environment})')}\n")
-    _wrong(seen, now)
+    _wrong(wrong, now)
     if not stands:
         out("  no backups are configured; add one under `backups:`\n")
     for one in stands:
@@ -41,27 +41,27 @@ def tell(app: str, environment: str, stands: Sequence[BackupStatus], seen: Glanc
         out(f"    {local(run.begun):%Y-%m-%d %H:%M}  {run.kind} {run.subject}  {run.outcome}  {took}\n")
 
 
-def _wrong(seen: Glance, now: datetime) -> None:
+def _wrong(wrong: Wrong, now: datetime) -> None:
     """What somebody has to look at before anything else; nothing when there is none of it."""
     out = _out
-    if seen.incidents:
+    if wrong.incidents:
         out(f"\n  {_bold('incidents')}\n")
-    for incident in seen.incidents[:_MOST]:
+    for incident in wrong.incidents[:_MOST]:
         taken = f"taken by {incident.acknowledged_by}" if incident.acknowledged_by else "nobody has taken it"
         since = _length((now - incident.opened).total_seconds())
         out(f"    {incident.id}  {incident.severity}  {incident.title}  for {since}, {taken}\n")
         if not incident.acknowledged_by:
             out(f"       daytwo incidents ack {incident.id}\n")
-    if seen.alerts:
+    if wrong.alerts:
         out(f"\n  {_bold('alerts')}\n")
-    for alert in seen.alerts[:_MOST]:
+    for alert in wrong.alerts[:_MOST]:
         taken = f", taken by {alert.acknowledged_by}" if alert.acknowledged_by else ""
         since = _length((now - alert.begin).total_seconds())
         out(f"    {alert.id}  {alert.level}  {alert.subject}: {alert.why}  for {since}{taken}\n")
-    for name, found in (("incidents", seen.incidents), ("alerts", seen.alerts)):
+    for name, found in (("incidents", wrong.incidents), ("alerts", wrong.alerts)):
         if len(found) > _MOST:
             out(f"    and more: daytwo {name}\n")
-    if seen.incidents or seen.alerts:
+    if wrong.incidents or wrong.alerts:
         out("\n")
 
 

@@ -63,12 +63,18 @@ class SeenIncident:
 
 @dataclass(frozen=True)
 class Glance:
-    """What the state knows of an app: its newest runs and its snapshots, newest first, and what is wrong now."""
+    """What the state knows of an app: its newest runs and its snapshots, newest first."""
 
     runs: tuple[SeenRun, ...] = ()
     snapshots: tuple[SeenSnapshot, ...] = ()
     paused: Mapping[str, str] = field(default_factory=dict)
     """By name of a schedule that is paused, by whom."""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong now."""
+
     alerts: tuple[SeenAlert, ...] = ()
     """Those that are not over and not put down to another one; 50 at most."""
     incidents: tuple[SeenIncident, ...] = ()
@@ -93,9 +99,8 @@ _INCIDENTS = (
     "select id, severity, title, opened, acknowledged_by from incidents"
     " where app = {0} and environment = {0} and state <> 'resolved' order by id desc limit 50"
 )
-_FIRST = (_RUNS, _SNAPSHOTS)
-_LATER = {"schedules": _PAUSED, "alerts": _ALERTS, "incidents": _INCIDENTS}
-"""By table, what a state has only once a daemon of that version has opened it."""
+_GLANCE = {"runs": _RUNS, "snapshots": _SNAPSHOTS, "schedules": _PAUSED}
+_WRONG = {"alerts": _ALERTS, "incidents": _INCIDENTS}
 _Rows = Sequence[Any]
 
 
@@ -105,25 +110,32 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
     Raises:
         RefusedError: there is a state and it cannot be read.
     """
-    if url.is_sqlite and not url.file.exists():
-        return Glance()
+    runs, snapshots, paused = _read(url, _GLANCE, (app, environment))
+    return Glance(tuple(_run(*row) for row in runs), tuple(_snapshot(*row) for row in snapshots), dict(paused))
+
+
+def wrong_now(url: StateUrl, app: str, environment: str) -> Wrong:
+    """Read what is wrong with an app now; nothing when there is no state yet, or an older one.
+
+    Raises:
+        RefusedError: there is a state and it cannot be read.
+    """
+    alerts, incidents = _read(url, _WRONG, (app, environment))
+    return Wrong(tuple(_alert(*row) for row in alerts), tuple(_incident(*row) for row in incidents))
+
+
+def _read(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
+    """What each query finds; nothing where its table is not there yet."""
+    if not url.is_sqlite:
+        return _from_postgres(url, queries, key)
+    if not url.file.exists():
+        return [()] * len(queries)
     try:
-        runs, snapshots, paused, alerts, incidents = (_from_sqlite if url.is_sqlite else _from_postgres)(
-            url, (app, environment)
-        )
+        return _from_sqlite(url, queries, key)
     except sqlite3.Error as error:
-        if "no such table" in str(error):
-            return Glance()
         raise RefusedError(
             f"the state {url.file} cannot be read: {error}", hint="Check the file and its rights"
         ) from None
-    return Glance(
-        tuple(_run(*row) for row in runs),
-        tuple(_snapshot(*row) for row in snapshots),
-        dict(paused),
-        tuple(_alert(*row) for row in alerts),
-        tuple(_incident(*row) for row in incidents),
-    )
 
 
 def _run(  # the order of _RUNS
@@ -151,27 +163,25 @@ def _incident(  # the order of _INCIDENTS
     return SeenIncident(id, severity, title, datetime.fromisoformat(opened), acknowledged_by)
 
 
-def _from_sqlite(url: StateUrl, key: tuple[str, str]) -> list[_Rows]:
+def _from_sqlite(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
     with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
-        found: list[_Rows] = [connection.execute(query.format("?"), key).fetchall() for query in _FIRST]
         there = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
-        for table, query in _LATER.items():
-            found.append(connection.execute(query.format("?"), key).fetchall() if table in there else ())
-        return found
+        return [
+            connection.execute(query.format("?"), key).fetchall() if table in there else ()
+            for table, query in queries.items()
+        ]
 
 
-def _from_postgres(url: StateUrl, key: tuple[str, str]) -> list[_Rows]:
+def _from_postgres(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
     import psycopg
 
+    found: list[_Rows] = []
     try:
         with psycopg.connect(url.text, connect_timeout=5) as connection:
-            found: list[_Rows] = [connection.execute(query.format("%s"), key).fetchall() for query in _FIRST]
-            for table, query in _LATER.items():
+            for table, query in queries.items():
                 there = connection.execute("select to_regclass(%s) is not null", (table,)).fetchone() == (True,)
                 found.append(connection.execute(query.format("%s"), key).fetchall() if there else ())
-        return found
-    except psycopg.errors.UndefinedTable:
-        return [()] * 5
     except psycopg.Error as error:
         said = str(error).strip().splitlines()[0]
         raise RefusedError(f"the state cannot be read: {said}", hint="Check the database of `state`") from None
+    return found

@@ -16,7 +16,8 @@ from daytwo.respond.actions.acting import Actor
 from daytwo.respond.actions.blocks import BlockDesk, blocker_of, carry_out
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import said_by
+from daytwo.store.writer import Writer
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

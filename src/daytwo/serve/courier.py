@@ -16,8 +16,8 @@ from daytwo.respond.upkeep import Upkeep
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.database import Database
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import Database, said_by
+from daytwo.store.writer import Writer
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.database import Database
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import Database, said_by
+from daytwo.store.writer import Writer
 from daytwo.watch.security.book import Book
 from daytwo.watch.security.sentry import Found, Sentry
 

@@ -12,8 +12,8 @@ from daytwo.respond.intake import Taker, nobody
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.database import Database
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import Database, said_by
+from daytwo.store.writer import Writer
 from daytwo.watch.numbers import Numbers
 from daytwo.watch.observations import Observations
 from daytwo.watch.rules import Book, Evaluator, Look, Transition

@@ -14,7 +14,8 @@ from daytwo.config import Config
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import said_by
+from daytwo.store.writer import Writer
 from daytwo.watch.logs.counting import counted
 from daytwo.watch.logs.follower import Batch, Follower
 from daytwo.watch.logs.following import follower_of

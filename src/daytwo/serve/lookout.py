@@ -14,7 +14,8 @@ from daytwo.respond.intake import Taker, nobody
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import said_by
+from daytwo.store.writer import Writer
 from daytwo.watch.asking import Asker
 from daytwo.watch.connectivity import Connectivity
 from daytwo.watch.numbers import Numbers, Point

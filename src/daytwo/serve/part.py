@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import sqlalchemy as sa
 
 from daytwo.serve.pulse import Pulse
-from daytwo.store.writer import said_by
+from daytwo.store.database import said_by
 
 _log = logging.getLogger(__name__)
 _PAUSE = 5.0

@@ -20,8 +20,8 @@ from daytwo.respond.status_page.site import StatusSite
 from daytwo.respond.status_page.subscribers import Subscribers
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
-from daytwo.store.database import Database
-from daytwo.store.writer import Writer, said_by
+from daytwo.store.database import Database, said_by
+from daytwo.store.writer import Writer
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

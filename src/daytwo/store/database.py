@@ -75,12 +75,17 @@ def open_database(url: StateUrl) -> Database:
         migrate(engine, url)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        said = str(error.orig).strip().splitlines()[0]
         raise RefusedError(
-            f"the state {url} cannot be used: {said}",
+            f"the state {url} cannot be used: {said_by(error)}",
             hint="Check the path or URL, its rights and the disk; or restore it from a copy",
         ) from None
     return Database(url, engine, _identity(url.file) if url.is_sqlite else None)
+
+
+def said_by(error: BaseException) -> str:
+    """What the database says of an error, in one line; of another error, its sort."""
+    lines = str(error.orig).strip().splitlines() if isinstance(error, sa.exc.DBAPIError) else []
+    return lines[0] if lines else type(error).__name__
 
 
 def _identity(file: Path) -> tuple[int, int]:

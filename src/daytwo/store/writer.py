@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from daytwo.store.database import Database
+from daytwo.store.database import Database, said_by
 
 T = TypeVar("T")
 _FORGET = 30.0
@@ -37,12 +37,6 @@ class Trouble:
     since: float
     last: float
     said: str
-
-
-def said_by(error: BaseException) -> str:
-    """What the database says of an error, in one line; of another error, its sort."""
-    lines = str(error.orig).strip().splitlines() if isinstance(error, sa.exc.DBAPIError) else []
-    return lines[0] if lines else type(error).__name__
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from daytwo.core.errors import (
     code_of,
 )
 from daytwo.core.secrets import redact
+from daytwo.store.database import said_by
 from daytwo.web.pages import error_page
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(sa.exc.DBAPIError)
     async def state(request: Request, error: sa.exc.DBAPIError) -> Response:
-        said = str(error.orig).strip().splitlines()[0]
+        said = said_by(error)
         _log.error("the state cannot be used: %s", said)
         message, hint = f"the state cannot be used: {said}", "Look at its disk and its rights"
         return answered(request, 503, Problem(code="state", message=message, hint=hint))

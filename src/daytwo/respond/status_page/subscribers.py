@@ -4,7 +4,6 @@ Addresses are personal data: only admins see them, and removing one removes all 
 links the state keeps only a digest.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from daytwo.access.links import base_url
 from daytwo.access.roles import Principal
 from daytwo.access.secretly import digest, new_secret
+from daytwo.access.throttle import network
 from daytwo.config import Config
 from daytwo.core.channel import Event, Link, Message, Person
 from daytwo.core.errors import ConflictError, NotFoundError, RefusedError, ThrottledError, UsageError
@@ -270,7 +270,7 @@ class Subscribers:
         return channel
 
     def _slowed(self, connection: sa.Connection, source: str, now: datetime) -> None:
-        for key, bound in ((f"s:{digest(_network(source))}", PER_SOURCE), ("all", IN_ALL)):
+        for key, bound in ((f"s:{digest(network(source))}", PER_SOURCE), ("all", IN_ALL)):
             if not self._counted(connection, key, bound, now):
                 raise ThrottledError("too many have subscribed just now", retry_after=int(bound[1].total_seconds()))
 
@@ -351,15 +351,6 @@ class Subscribers:
 
 def _about(number: int) -> str:
     return f"subscriber {number}"
-
-
-def _network(source: str) -> str:
-    """An IPv4 address, or the /64 that one IPv6 customer has all to themselves."""
-    try:
-        found = ipaddress.ip_address(source)
-    except ValueError:
-        return "local"
-    return str(found) if found.version == 4 else str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 def _data(row: sa.Row[tuple[object, ...]], trouble: str) -> SubscriberData:
