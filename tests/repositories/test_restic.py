@@ -126,7 +126,9 @@ def test_a_file_asked_for_again_and_again_is_lost() -> None:
     assert damaged_file(line.format("unexpected EOF") * 2, 3) is None
     assert damaged_file(line.format("unexpected EOF") * 3, 3)
     assert damaged_file(line.format("connection reset by peer") * 9, 1) is None
-    assert damaged_file(line.replace("data/", "lock/").format("does not exist") * 9, 1) is None
+    gone = line.replace("data/", "lock/").format("does not exist") * 9
+    assert damaged_file(gone, 1) is None, "another restic has ended"
+    assert damaged_file(gone, 1, locks=True)
 
 
 def test_progress_is_read_and_noise_passed_over() -> None:

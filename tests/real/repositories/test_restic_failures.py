@@ -29,8 +29,11 @@ from daytwo.core.errors import (
 )
 from daytwo.core.process import CHUNK
 from daytwo.core.run import Progress, Run
-from daytwo.core.service import DumpFacts, Tree
+from daytwo.core.service import DumpFacts, Place, Tree
 from daytwo.repositories.restic import ResticRepository
+from daytwo.repositories.restic.locks import break_stale
+from daytwo.repositories.restic.program import Program
+from daytwo.repositories.restic.settings import ResticSettings
 from tests.contract.repositories import Bytes, content, ids, manifest_of, noise, record_of, store
 from tests.parts.restic import Restic
 from tests.parts.ssh import SshHost
@@ -271,6 +274,15 @@ def test_f06_a_stale_lock_is_removed_and_reported(case: ResticCase, repository: 
     assert ids(repository, run) == [] and stored
     assert any("stale lock" in warning and str(other.pid) in warning for warning in run.warnings)
     assert case.lock_files() == []
+
+
+def test_a_lock_that_vanishes_while_it_is_looked_at_is_not_waited_for(case: ResticCase, tmp_path: Path) -> None:
+    """restic 0.14 asks ten times for a lock that another one has just taken away: three quarters of a minute."""
+    case.restic("init")
+    (case.folder / "store" / "locks" / ("ab" * 32)).symlink_to("gone")
+    settings = ResticSettings.model_validate({"kind": "restic", **case.settings()})
+    program = Program("offsite", settings, Place(case.folder, "shop", "production"))
+    assert break_stale(program, Run("run-1", tmp_path, timeout=20)) == []
 
 
 def test_f06_the_lock_of_a_living_process_is_respected(

@@ -18,7 +18,9 @@ from daytwo.core.errors import (
     SpaceError,
 )
 
-RETRY = re.compile(r"<(?P<file>(?:data|index|snapshot|key)/\w+)>.*returned error, retrying after [^:]+: (?P<why>.+)")
+RETRY = re.compile(
+    r"<(?P<file>(?:data|index|snapshot|key|lock)/\w+)>.*returned error, retrying after [^:]+: (?P<why>.+)"
+)
 _GONE = ("no such file", "does not exist", "not found", "nosuchkey", "range")
 
 
@@ -53,16 +55,21 @@ def explain(code: int, stderr: str, name: str, place: str) -> DaytwoError:
     return RepositoryError(text, where=where, hint="Try `restic` by hand with the same repository and password")
 
 
-def damaged_file(stderr: str, times: int) -> str | None:
+def damaged_file(stderr: str, times: int, *, locks: bool = False) -> str | None:
     """The stored file that is missing or cut off, in words, when restic has failed to read it so many times.
 
-    restic tries for minutes to read a file that is not there (it cannot tell a lost file from a hiccup). A lock that
-    vanishes while it is looked at is no damage: another restic has ended.
+    restic before 0.17 tries for most of a minute to read a file that is not there (it cannot tell a lost file from a
+    hiccup). A lock that vanishes while restic looks who else is there is no damage: another restic has ended.
+
+    Args:
+        stderr: restic's error output so far.
+        times: failures to read one file that make it lost.
+        locks: whether a lock counts too, because it is what restic was asked for.
     """
     counts: dict[tuple[str, str], int] = {}
     for line in stderr.splitlines():
         found = RETRY.search(line)
-        if found and _is_lost(found["why"].lower()):
+        if found and _is_lost(found["why"].lower()) and (locks or not found["file"].startswith("lock/")):
             key = (found["file"], found["why"].rsplit(": ", 1)[-1])
             counts[key] = counts.get(key, 0) + 1
     return next((f"{file}: {why}" for (file, why), count in counts.items() if count >= times), None)

@@ -106,7 +106,8 @@ class Program:
                 where=self.where,
                 hint="Install restic 0.14 or newer, or set `binary` to its path",
             ) from error
-        with process, _Watch(process, 1 if local_folder(self.settings, self.place) else 3) as watch:
+        local = local_folder(self.settings, self.place) is not None
+        with process, _Watch(process, 1 if local else 3, locks=argv[:2] == ("cat", "lock")) as watch:
             try:
                 yield process
             except DaytwoError:
@@ -190,9 +191,10 @@ def interrupt(process: Process) -> None:
 class _Watch:
     """Looks at restic's error output while it runs and ends it when it can only go on failing."""
 
-    def __init__(self, process: Process, times: int) -> None:
+    def __init__(self, process: Process, times: int, *, locks: bool) -> None:
         self._process = process
         self._times = times
+        self._locks = locks
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self.lost = ""
@@ -207,7 +209,7 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._over.wait(_LOOK):
-            if lost := damaged_file(self._process.stderr(), self._times):
+            if lost := damaged_file(self._process.stderr(), self._times, locks=self._locks):
                 self.lost = lost
                 interrupt(self._process)
                 return
