@@ -125,6 +125,22 @@ def test_a_head_without_an_end_is_refused(tmp_path: Path, first: bytes, more: by
     asyncio.run(live())
 
 
+def test_the_rest_of_a_body_that_was_answered_early_is_no_head(tmp_path: Path) -> None:
+    async def live() -> None:
+        async with _running(tmp_path) as (_, web):
+            reader, writer = await _line(web)
+            writer.write(b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            assert b"405" in await reader.readline(), "answered before any of the body"
+            for _ in range(10):
+                writer.write(b"x" * 100_000)
+                await writer.drain()
+            writer.write(HELLO)
+            assert b"200 OK" in await reader.readuntil(b"200 OK")
+            writer.close()
+
+    asyncio.run(live())
+
+
 def test_a_large_head_is_told_so_and_one_below_the_limit_is_taken(tmp_path: Path) -> None:
     async def live() -> None:
         async with _running(tmp_path) as (_, web):

@@ -31,6 +31,8 @@ class Protocol(HttpToolsProtocol):
 
     _head: int | None = 0
     """Bytes of the head that is being read; None when none is."""
+    _whole = True
+    """Whether the newest request is there to its end. It may be answered before, as one that is too large is."""
     _line: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -68,7 +70,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps while the one before it is at work."""
-        self._head = 0
+        self._head, self._whole = 0, False
         self._within(HEAD_WITHIN)
         super().on_message_begin()
 
@@ -80,15 +82,17 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of a request is there."""
-        if self._line is not None and (self.cycle is None or not self.cycle.response_complete):
+        self._whole = True
+        if self.cycle is not None and self.cycle.response_complete:
+            self._next()
+        elif self._line is not None:
             self._line.cancel()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """A request is answered; the next may come."""
-        if not self.pipeline:
-            self._head = 0
-            self._within(HEAD_WITHIN)
+        """A request is answered; the next may come, after the rest of this one."""
+        if not self.pipeline and self._whole:
+            self._next()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -102,6 +106,10 @@ class Protocol(HttpToolsProtocol):
         if self._taking is not None:
             self._taking.cancel()
         super().resume_writing()
+
+    def _next(self) -> None:
+        self._head = 0
+        self._within(HEAD_WITHIN)
 
     def _within(self, seconds: float) -> None:
         if self._line is not None:
