@@ -154,7 +154,7 @@ channels: {{ops: {{kind: slack, url: {{env: SLACK_URL}}}}}}
     app.act()
     assert app.blocked() == ["203.0.113.7"]
     assert len(app.messages()) == 2
-    assert app.investigated == [("finding 4", "P3")]
+    assert app.investigated == [("finding 4", "P2")]
 
 
 def test_a_dry_run_only_records(app: App, tmp_path: Path) -> None:
