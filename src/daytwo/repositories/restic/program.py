@@ -106,8 +106,9 @@ class Program:
                 where=self.where,
                 hint="Install restic 0.14 or newer, or set `binary` to its path",
             ) from error
-        local = local_folder(self.settings, self.place) is not None
-        with process, _Watch(process, 1 if local else 3, locks=argv[:2] == ("cat", "lock")) as watch:
+        locks = argv[:2] == ("cat", "lock")
+        times = 1 if locks or local_folder(self.settings, self.place) else 3
+        with process, _Watch(process, times, locks=locks) as watch:
             try:
                 yield process
             except DaytwoError:

@@ -95,12 +95,15 @@ class ResticWriter(Writer):
         located = self._located(records)
         with ThreadPoolExecutor(1, "finish") as pool:
             reading = pool.submit(self._check_files, records, located)
-            newest = self._newest_known(located)
-            if newest is None:
-                newest = self._newest_found(located)
-            self._expect_manifest(newest + 1)
+            newest, strays = self._newest_known(located) or self._newest_found(located)
+            if not strays:
+                self._expect_manifest(newest + 1)
             components = tuple(self._recorded(record) for record in manifest.components)
             reading.result()
+        if strays:  # forgetting needs the repository for itself
+            self._expect_nothing()
+            forget_or_owe(self._program, self._memory, strays, self._run.id, self._run, PATIENCE)
+            self._expect_manifest(newest + 1)
         return manifest.located(located.note()).model_copy(update={"sequence": newest + 1, "components": components})
 
     def publish(self, manifest: Manifest) -> None:
@@ -190,17 +193,17 @@ class ResticWriter(Writer):
             self._waiting = None
             self._clean_locks()
 
-    def _newest_known(self, located: Location) -> int | None:
+    def _newest_known(self, located: Location) -> tuple[int, list[str]] | None:
         """The highest sequence so far, where every restic snapshot there is known; else restic must be asked."""
         there = self._read_back.snapshots()
         if there is None:
             return None
         self._accounted = there.before | there.since
         ours = {one.restic for one in located.components.values()} - {""}
-        return self._seen.sequence if there.since == ours and there.before <= self._seen.ids else None
+        return (self._seen.sequence, []) if there.since == ours and there.before <= self._seen.ids else None
 
-    def _newest_found(self, located: Location) -> int:
-        """Ask restic for the highest sequence so far; and forget what is ours and not in the manifest."""
+    def _newest_found(self, located: Location) -> tuple[int, list[str]]:
+        """Ask restic for the highest sequence so far, and for what is ours and not in the manifest."""
         found = self._listing(self._run)
         ours = [one for one in found if one.tag("snapshot") == self._id]
         wanted = {one.restic for one in located.components.values()} - {""}
@@ -209,10 +212,7 @@ class ResticWriter(Writer):
                 f"restic does not find {', '.join(sorted(lost))} any more", where=self._program.where, hint=_HINT
             )
         strays = [one.id for one in ours if one.id not in wanted]
-        if strays:  # forgetting needs the repository for itself
-            self._expect_nothing()
-        forget_or_owe(self._program, self._memory, strays, self._run.id, self._run, PATIENCE)
-        return max((layout.sequence_of(one) for one in found if one not in ours), default=0)
+        return max((layout.sequence_of(one) for one in found if one not in ours), default=0), strays
 
     def _recorded(self, record: ComponentRecord) -> ComponentRecord:
         """A folder read by path has no digest: its tar is made anew by restic at each reading."""
