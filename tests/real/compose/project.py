@@ -10,7 +10,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ from typing import Any
 
 from tests.parts.docker import DockerEngine
 from tests.parts.process import wait_until
-from tests.real.protect.shop import Done
+from tests.parts.ready import Python
+from tests.real.protect.shop import PROGRAM, Done
 
 IMAGES = Path(__file__).parent / "images"
 TAGS = {"postgres": "postgres:15", "redis": "redis:7", "mariadb": "mariadb:10.11", "app": "shop-app:1"}
@@ -230,31 +230,23 @@ class Project:
         }
         return {name: looks[name]() for name in parts or looks}
 
-    def command(self, *argv: str, death: str = "never") -> list[str]:
-        """The command line of daytwo in this folder; `death` is a moment at which it kills itself."""
-        config = str(self.folder / "daytwo.yaml")
-        return [sys.executable, "-m", "tests.real.protect.dying", config, death, *argv]
-
     def daytwo(self, *argv: str, death: str = "never", code: int | None = 0, **env: str) -> Done:
         """Run daytwo, demand its exit code (None: any), no traceback and no password in what it says."""
         with self.start(*argv, death=death, **env) as process:
             return self.ended(process, code)
 
     @contextmanager
-    def start(self, *argv: str, death: str = "never", **env: str) -> Iterator["subprocess.Popen[str]"]:
-        """daytwo at work."""
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            self.command(*argv, death=death), env=self.env | env, text=True, stdin=subprocess.DEVNULL,
-            stdout=pipe, stderr=pipe,
-        ) as process:  # fmt: skip
+    def start(self, *argv: str, death: str = "never", **env: str) -> Iterator["Python"]:
+        """daytwo at work; `death` is a moment at which it kills itself."""
+        pipe, words = subprocess.PIPE, [self.folder / "daytwo.yaml", death, *argv]
+        with Python(PROGRAM, words, env=self.env | env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
             try:
                 yield process
             finally:
                 if process.poll() is None:
                     process.kill()
 
-    def ended(self, process: "subprocess.Popen[str]", code: int | None = 0) -> Done:
+    def ended(self, process: "Python", code: int | None = 0) -> Done:
         """Wait for daytwo's end and judge it."""
         out, err = process.communicate(timeout=240)
         done = Done(process.returncode, out, err)
@@ -357,6 +349,6 @@ def open_project(docker: DockerEngine, folder: Path) -> Iterator[Project]:
         docker.compose(folder, "down", "--volumes", "--timeout", "0", check=False)
 
 
-def interrupt(process: "subprocess.Popen[str]") -> None:
+def interrupt(process: "Python") -> None:
     """Ctrl-C."""
     process.send_signal(signal.SIGINT)

@@ -11,7 +11,9 @@ import psycopg
 import pytest
 
 from tests.parts.postgres import PostgresServer
+from tests.parts.ready import python
 
+WORKLOAD = "from tests.real.engine.workload import main; main()"
 MOMENTS = [f"{step}:{moment}" for step in ("one", "two", "record") for moment in ("begin", "inside", "end")]
 
 
@@ -26,8 +28,7 @@ class State:
     def process(
         self, name: str, mode: str, death: str = "never", run: str = "run-1"
     ) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "tests.real.engine.workload", self.url, name, run, death, str(self.log), mode]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        return python(WORKLOAD, [self.url, name, run, death, self.log, mode], timeout=60)
 
     def did(self) -> list[str]:
         return self.log.read_text().split() if self.log.exists() else []

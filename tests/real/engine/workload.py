@@ -105,7 +105,3 @@ def main() -> None:
                 elif mode == "end":
                     engine.end(one.run)
     database.close()
-
-
-if __name__ == "__main__":
-    main()

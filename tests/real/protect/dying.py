@@ -37,7 +37,3 @@ def main() -> None:
 
     app_module.App.__init__ = init  # type: ignore[method-assign]
     sys.exit(run(argv))
-
-
-if __name__ == "__main__":
-    main()

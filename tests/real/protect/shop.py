@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,10 @@ from typing import Any
 import pyrage
 
 from tests.parts.postgres import PostgresServer
+from tests.parts.ready import python
+
+PROGRAM = "from tests.real.protect.dying import main; main()"
+"""The real command, see there."""
 
 
 @dataclass
@@ -33,11 +36,8 @@ class Shop:
 
     def daytwo(self, *argv: str, death: str = "never", code: int | None = 0, **env: str) -> "Done":
         """Run the real command in a process of its own, and demand its exit code (None: any)."""
-        command = [sys.executable, "-m", "tests.real.protect.dying", str(self.config), death, *argv]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, "DAYTWO_DEBUG": "1", "RESTIC_CACHE_DIR": str(self.folder / "cache"), **env},
-        )  # fmt: skip
+        env = {**os.environ, "DAYTWO_DEBUG": "1", "RESTIC_CACHE_DIR": str(self.folder / "cache"), **env}
+        done = python(PROGRAM, [self.config, death, *argv], timeout=240, stdin=subprocess.DEVNULL, env=env)
         result = Done(done.returncode, done.stdout, done.stderr)
         assert code is None or done.returncode == code, f"exit {done.returncode}, wanted {code}\n{result}"
         return result

@@ -5,7 +5,6 @@ Afterwards the snapshot is there exactly once and whole, or there is no trace of
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.parts.postgres import PostgresServer
-from tests.real.protect.shop import Shop, open_shop
+from tests.parts.ready import Python
+from tests.real.protect.shop import PROGRAM, Shop, open_shop
 
 STEPS = ("check", "before", "quiesce", "dump", "release", "publish", "record", "prune", "after", "end")
 BEFORE_PUBLISH = STEPS[: STEPS.index("publish")]
@@ -81,8 +81,8 @@ def test_a_second_live_process_waits_for_the_first_and_cleans_nothing_of_it(shop
     gate = shop.folder / "gate"
     hook = f"before: [[sh, -c, 'touch {gate}.open; while [ ! -e {gate}.go ]; do sleep 0.05; done']]"
     shop.config.write_text(shop.config.read_text().replace("keep: {last: 7}", f"{hook}, keep: {{last: 7}}"))
-    argv = [sys.executable, "-m", "tests.real.protect.dying", str(shop.config), "never", "backup"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+    argv, pipe = [shop.config, "never", "backup"], subprocess.PIPE
+    with Python(PROGRAM, argv, stdout=pipe, stderr=pipe) as first:
         end = time.monotonic() + 60
         while not gate.with_name("gate.open").exists():
             assert time.monotonic() < end

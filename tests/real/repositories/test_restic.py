@@ -23,10 +23,16 @@ class ResticCase(RepositoryCase):
     kind = "restic"
     secrets: tuple[str, ...] = (PASSWORD,)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, restic: Restic) -> None:
         super().__init__(folder)
+        self.program = restic
         (folder / "password").write_text(PASSWORD + "\n")
         (folder / "wrong").write_text("another-password\n")
+        self.make()
+
+    def make(self) -> None:
+        """Make the repository; daytwo itself would, with a key that takes its time."""
+        self.program.make(self.folder / "store", PASSWORD)
 
     def settings(self) -> dict[str, Any]:
         return {"url": "store", "password": {"file": "password"}}
@@ -105,13 +111,18 @@ def new_run(folder: Path) -> Run:
 class S3Case(ResticCase):
     """A repository in a bucket."""
 
-    def __init__(self, folder: Path, server: S3Server) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, restic: Restic, server: S3Server) -> None:
         self.server = server
         self.bucket = server.create_bucket(f"restic-{uuid4().hex[:12]}")
+        super().__init__(folder, restic)
         self.secrets = (PASSWORD, server.secret_key)
         (folder / "key").write_text(server.secret_key)
         (folder / "wrong-key").write_text("no-such-secret-key-at-all")
+
+    def make(self) -> None:
+        client = self.server.client()
+        for name, data in self.program.files(PASSWORD).items():
+            client.put_object(Bucket=self.bucket, Key=f"store/{name}", Body=data)
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -151,7 +162,7 @@ class TestS3(RepositoryContract):
 
     @pytest.fixture
     def case(self, restic_folder: Path, s3: S3Server, restic: Restic) -> S3Case:
-        return S3Case(restic_folder, s3)
+        return S3Case(restic_folder, restic, s3)
 
 
 class TestLocal(RepositoryContract):
@@ -159,4 +170,4 @@ class TestLocal(RepositoryContract):
 
     @pytest.fixture
     def case(self, restic_folder: Path, restic: Restic) -> ResticCase:
-        return ResticCase(restic_folder)
+        return ResticCase(restic_folder, restic)

@@ -56,7 +56,7 @@ class Folder(Tree):
 
 @pytest.fixture
 def case(restic_folder: Path, restic: Restic) -> ResticCase:
-    return ResticCase(restic_folder)
+    return ResticCase(restic_folder, restic)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_f14_a_file_that_vanishes_meanwhile_is_a_warning(
 ) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    for number in range(4):
+    for number in range(8):
         (source / f"big{number}").write_bytes(b"".join(noise(24 * CHUNK, seed=number)))
     (source / "zz").write_text("gone soon")
     seen = threading.Event()
@@ -278,7 +278,6 @@ def test_f06_a_stale_lock_is_removed_and_reported(case: ResticCase, repository: 
 
 def test_a_lock_that_vanishes_while_it_is_looked_at_is_not_waited_for(case: ResticCase, tmp_path: Path) -> None:
     """restic 0.14 asks ten times for a lock that another one has just taken away: three quarters of a minute."""
-    case.restic("init")
     (case.folder / "store" / "locks" / ("ab" * 32)).symlink_to("gone")
     settings = ResticSettings.model_validate({"kind": "restic", **case.settings()})
     program = Program("offsite", settings, Place(case.folder, "shop", "production"))
@@ -525,6 +524,7 @@ def test_check_data_reads_a_share(case: ResticCase, repository: ResticRepository
 def test_other_repositories_in_the_callers_environment_do_not_matter(
     case: ResticCase, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.rmtree(case.folder / "store")
     (tmp_path / "other").write_text("/nonexistent")
     monkeypatch.setenv("RESTIC_REPOSITORY_FILE", str(tmp_path / "other"))
     monkeypatch.setenv("RESTIC_PASSWORD_FILE", str(tmp_path / "other"))
@@ -536,7 +536,7 @@ def test_other_repositories_in_the_callers_environment_do_not_matter(
 
 
 def test_over_sftp(restic_folder: Path, ssh_host: SshHost, restic: Restic, run: Run) -> None:
-    case = ResticCase(restic_folder)
+    case = ResticCase(restic_folder, restic)
     ssh = f"ssh -F {ssh_host.config} {ssh_host.name} -s sftp"
     settings = {"url": f"sftp:{ssh_host.name}:{restic_folder}/store", "options": ["-o", f"sftp.command={ssh}"]}
     repository = opened(case, **settings)

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from daytwo.serve.client import Client
+from tests.parts.ready import Python, python
 
 PROGRAM = "import sys; from daytwo.cli.main import run; sys.exit(run(sys.argv[1:]))"
 
@@ -41,7 +41,7 @@ class Place:
     folder: Path
     extra: str = ""
     at: str = "0 3 * * *"
-    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    daemons: list[Python] = field(default_factory=list)
     lines: list[httpx.Client] = field(default_factory=list)
 
     def write(self, *, before: str = "") -> "Place":
@@ -67,21 +67,17 @@ class Place:
         """The line to its daemon."""
         return Client(self.folder / ".daytwo")
 
-    def start(self, *argv: str) -> subprocess.Popen[bytes]:
+    def start(self, *argv: str) -> Python:
         """Start a daemon, and wait until it answers."""
         daemon = self.spawn(*argv)
         until(lambda: daemon.poll() is not None or self.client.there(), "the daemon answers")
         assert daemon.poll() is None, self.log
         return daemon
 
-    def spawn(self, *argv: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *argv: str) -> Python:
         """Start a daemon."""
         with (self.folder / "serve.log").open("ab") as log:
-            daemon = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "serve", "--config", str(self.config), *argv],
-                stderr=log,
-                start_new_session=True,
-            )
+            daemon = Python(PROGRAM, ["serve", "--config", self.config, *argv], stderr=log, start_new_session=True)
         self.daemons.append(daemon)
         return daemon
 
@@ -99,10 +95,7 @@ class Place:
 
     def run(self, *argv: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """A command of its own process."""
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *argv, "--config", str(self.config)],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = python(PROGRAM, [*argv, "--config", self.config])
         assert code is None or done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}\n{self.log}"
         return done
 

@@ -4,8 +4,6 @@ import grp
 import json
 import os
 import pwd
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.parts.ready import python
 from tests.real.serve.running import Place, place
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
@@ -58,10 +57,7 @@ def shop() -> Iterator[Place]:
 
 
 def as_nobody(shop: Place, *argv: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, *argv, "--config", str(shop.config)],
-        capture_output=True, text=True, timeout=120, check=False, cwd="/",
-    )  # fmt: skip
+    done = python(AS_NOBODY, [*argv, "--config", shop.config], cwd="/")
     assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
