@@ -32,10 +32,10 @@ from daytwo.core.owner import hold
 held = hold(Path(sys.argv[1]))
 sys.stdout.flush()
 child = os.fork()
-if child == 0:
+if child == 0:  # it speaks: what happens at its beginning has happened
+    print(held.owner, os.getpid(), flush=True)
     sys.stdin.readline()
     os._exit(0)
-print(held.owner, child, flush=True)
 os.waitpid(child, 0)
 """
 EXECER = """
