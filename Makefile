@@ -41,7 +41,7 @@ test: venv parts lint ## Everything; with DAYTWO_REQUIRE_REAL=1 nothing may be s
 	$(BIN)/pytest -n auto --dist worksteal tests
 
 test-fast: venv ## For every day: the tests that need no real servers and are not marked slow
-	$(BIN)/pytest -n auto --dist worksteal -m "not real and not slow" tests
+	$(BIN)/pytest -n $$(($$(nproc) * 3 / 2)) --dist worksteal -m "not real and not slow" tests
 
 bench-protect: venv ## Measure backup and restore side by side with peers
 	$(BIN)/python -m bench.protect

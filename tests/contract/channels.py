@@ -141,6 +141,7 @@ class ChannelContract:
     def test_nobody_there(self, case: ChannelCase) -> None:
         silent(case, failure(case.without_receiver(), UnavailableError))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("how", ["hang", "drip"])
     def test_it_is_over_when_its_time_is_over(self, case: ChannelCase, how: str) -> None:
         if case.fail(how) is None:

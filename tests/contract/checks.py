@@ -115,6 +115,7 @@ class CheckContract:
                 assert observation.why
                 _told_well(case, observation)
 
+    @pytest.mark.slow
     def test_slow_ends_in_time_and_holds_up_nobody(self, case: CheckCase, tmp_path: Path) -> None:
         for service in _some(case.slow()):
             for check in filter(case.fails, service.checks()):

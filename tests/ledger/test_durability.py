@@ -18,6 +18,8 @@ from daytwo.store.url import StateUrl
 from daytwo.store.writer import Writer
 from tests.ledger.books import Books, opened, submission
 
+pytestmark = pytest.mark.slow
+
 CHILD = """
 import sys
 from pathlib import Path

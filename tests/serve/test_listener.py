@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from daytwo.serve.listener import Listener
@@ -17,6 +18,8 @@ from daytwo.store.writer import Writer
 from daytwo.watch.logs.lines import Line, Write
 from daytwo.watch.logs.records import LogBook
 from daytwo.watch.numbers import Numbers
+
+pytestmark = pytest.mark.slow
 
 FULL = sa.exc.OperationalError("insert", {}, Exception("database or disk is full"))
 

@@ -16,6 +16,8 @@ from daytwo.store.database import open_database
 from daytwo.store.url import StateUrl
 from daytwo.store.writer import Writer
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HEAD = "app: shop\ntimezone: UTC\nservices: {data: {kind: files, path: data}}\n"
 TWO = HEAD + "heartbeats: {hourly: {every: 1h}, nightly: {at: '0 13 * * *', grace: 10m}}\n"

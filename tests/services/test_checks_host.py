@@ -20,6 +20,8 @@ from daytwo.services.host.clock import _told, ask_ntp
 from tests.contract.checks import CheckCase, CheckContract, ask
 from tests.services.watched import named
 
+pytestmark = pytest.mark.slow
+
 NTP_FROM = 2208988800
 
 

@@ -18,6 +18,8 @@ from daytwo.services.sqlite.place import DatabasePlace, Tool
 from tests.contract.checks import CheckCase, CheckContract, ask
 from tests.services.watched import NO_NUMBER, QUERIES, named, observe
 
+pytestmark = pytest.mark.slow
+
 ODD = "100% what's #1?.db"
 
 

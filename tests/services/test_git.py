@@ -18,6 +18,8 @@ from daytwo.services.git.repository import Repository
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
 from tests.services import folders
 
+pytestmark = pytest.mark.slow
+
 WHO = {
     "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": "C",
     "GIT_COMMITTER_EMAIL": "c@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",

@@ -25,6 +25,8 @@ from daytwo.services.sqlite.swap import Names
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
 from tests.services import folders
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = """
 CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, "na""me" TEXT NOT NULL, photo BLOB, big INTEGER, x REAL);
 CREATE TABLE "with space'"(a, b, PRIMARY KEY(a)) WITHOUT ROWID;

@@ -15,6 +15,8 @@ from daytwo.serve.pulse import Pulse
 from daytwo.web import protocol
 from daytwo.web.server import Web
 
+pytestmark = pytest.mark.slow
+
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

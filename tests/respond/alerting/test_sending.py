@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
 from daytwo.core.channel import Event, RejectedError, UnavailableError
 from daytwo.core.errors import SecretError
 from daytwo.respond.outbox import State
 from tests.respond.alerting.conftest import MakeLine
 from tests.respond.alerting.line import AT_ONCE, NOON, message
+
+pytestmark = pytest.mark.slow
 
 
 def test_f21_a_receiver_that_is_down_for_an_hour_gets_it_when_it_is_back(line: MakeLine) -> None:

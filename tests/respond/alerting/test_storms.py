@@ -13,6 +13,8 @@ from daytwo.store.tables import transitions
 from tests.respond.alerting.conftest import MakeLine
 from tests.respond.alerting.line import AT_ONCE, NOON, Line, message
 
+pytestmark = pytest.mark.slow
+
 
 def flood(one: Line, count: int, services: int) -> None:
     """So many rules fire at once; the daemon takes them in."""

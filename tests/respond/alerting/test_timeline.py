@@ -8,6 +8,8 @@ from daytwo.respond.alerts import What
 from tests.respond.alerting.conftest import MakeLine
 from tests.respond.alerting.line import AT_ONCE
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 
 

@@ -32,6 +32,8 @@ from tests.services.net.servers import (
     serving,
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 

@@ -11,6 +11,8 @@ from daytwo.watch.logs.lines import LONGEST
 from daytwo.watch.logs.sources import Log
 from tests.watch.logs.following import heard
 
+pytestmark = pytest.mark.slow
+
 
 def app(path: Path) -> Log:
     return Log("app", "file", path=path)

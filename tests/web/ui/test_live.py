@@ -18,6 +18,8 @@ from tests.web.conftest import World
 from tests.web.ui.conftest import browser
 from tests.web.ui.serving import answering
 
+pytestmark = pytest.mark.slow
+
 WITHIN = 30.0
 
 

@@ -23,6 +23,8 @@ from tests.web.client import TestClient
 from tests.web.conftest import World
 from tests.web.ui.conftest import browser
 
+pytestmark = pytest.mark.slow
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 POSTS = [
     (route.path, Role.parse((route.openapi_extra or {})["x-role"]))
