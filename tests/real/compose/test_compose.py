@@ -205,8 +205,8 @@ class TestDumpCutShort:
         shop.replace("database: shop,", "database: big,")
         shop.exec("db", "sh", "-c", "pkill -KILL pg_dump || :")  # a test that failed may have left one
         shop.make_big()
-        # On half a processor the dump takes longer than the test needs, however fast the machine is.
-        shop.docker.run("update", "--cpu-quota", "50000", shop.postgres)
+        # On a fifth of a processor the dump takes longer than the test needs, however fast or busy the machine is.
+        shop.docker.run("update", "--cpu-quota", "20000", shop.postgres)
         yield shop
         shop.docker.run("update", "--cpu-quota", "-1", shop.postgres)
 

@@ -333,8 +333,10 @@ def test_f13_a_dump_that_is_given_up_leaves_no_tar_in_the_container(engine: Dock
     with engine.container() as name:
         engine.run("exec", name, "sh", "-c", "mkdir /data; dd if=/dev/zero of=/data/a bs=1M count=64 2>/dev/null")
         with files("/data", container=name).components()[0].dump(run) as dump:
-            next(dump.chunks())
+            chunks = dump.chunks()
+            next(chunks)
             assert "tar --create" in engine.run("exec", name, "ps", "-eo", "args").stdout
+            del chunks
         wait_until(
             lambda: "tar --create" not in engine.run("exec", name, "ps", "-eo", "args").stdout,
             what="tar has ended",
