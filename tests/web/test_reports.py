@@ -47,4 +47,5 @@ def test_what_cannot_be_told(build: Build) -> None:
     client = build().bearer(Role.VIEWER)
     assert client.get("/api/monitoring/report?period=hourly").status_code == 422
     assert client.get("/api/monitoring/report?date=9999-01-01").status_code in (400, 422)
-    assert client.get("/api/monitoring/report?date=yesterday").status_code == 422
+    for odd in ("yesterday", "0", "1795000000", "2026-11-21T00:00:00Z", ""):
+        assert client.get(f"/api/monitoring/report?date={odd}").status_code == 422, odd

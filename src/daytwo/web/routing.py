@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query
@@ -24,6 +25,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 _UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
 _NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
 """What pydantic would take for seconds since 1970."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
 """What a route answers besides, when what it is about is not there; given to those with a part in their path."""
 
@@ -34,11 +36,19 @@ def _only_text(value: object) -> object:
     return value
 
 
+def _only_day(value: object) -> object:
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("write it like 2026-11-21")
+    return value
+
+
 Who = Annotated[Principal, Depends(identify)]
 """On whose behalf a request is made."""
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
 Moment = Annotated[AwareDatetime, BeforeValidator(_only_text)]
 """A time in ISO 8601 with its zone; a bare number is none."""
+Day = Annotated[date, BeforeValidator(_only_day)]
+"""A day in ISO 8601; a bare number is none."""
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 
 

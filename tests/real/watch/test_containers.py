@@ -210,8 +210,9 @@ def test_out_of_memory_is_counted_and_explained(engine: DockerEngine) -> None:
             await docker(engine, "rm", "--force", name)
             await docker(engine, "run", "--detach", "--memory", "20m", "--name", name, engine.base_image,
                          "tail", "/dev/zero")  # fmt: skip
-            seen = await until(asker, check, lambda seen: seen.facts.get("state") == "exited")
-            assert "killed by the kernel as it needed more memory than its limit of 21 MB" in seen.why
+            # The engine says why a moment after it says that.
+            why = "killed by the kernel as it needed more memory than its limit of 21 MB"
+            await until(asker, check, lambda seen: seen.facts.get("state") == "exited" and why in seen.why)
             assert (await until(asker, check, lambda seen: seen.numbers["oom_kills"] > 0)).numbers["oom_kills"] == 1
 
         asked(act)

@@ -1,6 +1,5 @@
 """Exports, the records that data left the app: `/api/exports`."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Response
@@ -14,7 +13,7 @@ from daytwo.ledger.exports import By, ExportFilter, ExportRecord, Exports, Statu
 from daytwo.web.envelope import Data, Failure, Page
 from daytwo.web.house import Here, House
 from daytwo.web.routes.audit import Time, Word, download
-from daytwo.web.routing import After, Area, Limit, Who
+from daytwo.web.routing import After, Area, Day, Limit, Who
 
 area = Area("exports", "/api/exports")
 Key = Annotated[
@@ -80,8 +79,8 @@ def export_csv(house: Here, wanted: Annotated[ExportFilter, Depends(_wanted)]) -
 def report(
     house: Here,
     by: By = By.WHO,
-    since: Annotated[date | None, Query(description="the first day, UTC")] = None,
-    until: Annotated[date | None, Query(description="the last day, UTC")] = None,
+    since: Annotated[Day | None, Query(description="the first day, UTC")] = None,
+    until: Annotated[Day | None, Query(description="the last day, UTC")] = None,
     limit: Annotated[int, Query(ge=1, le=100_000, description="how many lines at most")] = 100,
 ) -> Data[Totals]:
     """How many exports, with how many rows and bytes, by person, data, destination, class, status or month."""

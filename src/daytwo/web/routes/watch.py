@@ -1,6 +1,5 @@
 """What is watched: checks, their numbers, alerts, uptime and performance."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -18,7 +17,7 @@ from daytwo.watch.views import (
 )
 from daytwo.web.envelope import Data
 from daytwo.web.house import Here
-from daytwo.web.routing import Area, Who
+from daytwo.web.routing import Area, Day, Who
 
 area = Area("watch", "/api")
 Name = Annotated[str, Path(max_length=130, description="the check's name")]
@@ -26,8 +25,8 @@ SeriesName = Annotated[str, Path(max_length=200, description="the series' name")
 Pattern = Annotated[str, Query(max_length=200, description="a name, or a pattern such as `db.*`")]
 Since = Annotated[str, Query(max_length=20, description="how far back, such as `24h` or `30d`")]
 Period = Annotated[Every, Query(description="how long it is")]
-Day = Annotated[
-    date | None, Query(description="any day of it, in the app's zone; the last one that is over when absent")
+DayOfIt = Annotated[
+    Day | None, Query(description="any day of it, in the app's zone; the last one that is over when absent")
 ]
 Points = Annotated[int, Query(ge=0, le=2000, description="how many points the chart has at most")]
 
@@ -89,6 +88,6 @@ def performance(house: Here, since: Since = "24h") -> Data[PerformanceData]:
 
 
 @area.get("/monitoring/report", Role.VIEWER)
-def report(house: Here, period: Period = "daily", date: Day = None) -> Data[ReportData]:
+def report(house: Here, period: Period = "daily", date: DayOfIt = None) -> Data[ReportData]:
     """How a day, a week or a month was: the slowest, the most failing, what changed, alerts, objectives."""
     return Data(data=house.views.report(period, date))
