@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from daytwo.cli.main import run
-from daytwo.ledger.glance import Wrong, wrong_now
+from daytwo.ledger.glance import Glance, Wrong, glance_and_wrong
 from daytwo.store.database import open_database
 from daytwo.store.tables import alerts, incidents
 from daytwo.store.url import StateUrl
@@ -51,10 +51,10 @@ def test_what_is_wrong_and_not_what_was(state: StateUrl, connection: sa.Connecti
     open_one = incident(connection)
     incident(connection, state="resolved")
     connection.commit()
-    seen = wrong_now(state, "shop", "production")
+    _, seen = glance_and_wrong(state, "shop", "production")
     assert [(one.id, one.begin, one.acknowledged_by) for one in seen.alerts] == [(stands, BEGAN, "anna")]
     assert [(one.id, one.severity, one.opened) for one in seen.incidents] == [(open_one, "P1", BEGAN)]
-    assert wrong_now(state, "shop", "staging") == Wrong()
+    assert glance_and_wrong(state, "shop", "staging") == (Glance(), Wrong())
 
 
 def test_a_state_from_before_there_were_alerts(state: StateUrl, connection: sa.Connection) -> None:
@@ -62,7 +62,7 @@ def test_a_state_from_before_there_were_alerts(state: StateUrl, connection: sa.C
         connection.execute(sa.text(f"drop table {table}"))
     open_one = incident(connection)
     connection.commit()
-    seen = wrong_now(state, "shop", "production")
+    _, seen = glance_and_wrong(state, "shop", "production")
     assert seen.alerts == () and [one.id for one in seen.incidents] == [open_one]
 
 

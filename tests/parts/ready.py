@@ -37,15 +37,14 @@ class Python(subprocess.Popen[str]):
     Args:
         code: the program.
         argv: its arguments.
-        text: whether its streams are text.
         options: as for `Popen`: `env`, `cwd`, streams, `start_new_session`.
     """
 
-    def __init__(self, code: str, argv: Sequence[object] = (), *, text: bool = True, **options: Any) -> None:
+    def __init__(self, code: str, argv: Sequence[object] = (), **options: Any) -> None:
         self._code = code
         self._argv = [str(word) for word in argv]
         self._status, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        super().__init__([sys.executable, "-c", code, *self._argv], text=text, **options)
+        super().__init__([sys.executable, "-c", code, *self._argv], text=True, **options)
 
     def _execute_child(self, *given: Any) -> None:
         """Have the process that waits fork; `given` is what `subprocess` would start a program with."""

@@ -246,8 +246,7 @@ def glanced(config: "Config") -> "tuple[Glance, Wrong]":
 
         afar = Afar(config, client)
         return afar.glance(), afar.wrong()
-    from daytwo.ledger.glance import glance, wrong_now
+    from daytwo.ledger.glance import glance_and_wrong
     from daytwo.store.url import StateUrl
 
-    key = (StateUrl.of(config), config.app, config.environment)
-    return glance(*key), wrong_now(*key)
+    return glance_and_wrong(StateUrl.of(config), config.app, config.environment)

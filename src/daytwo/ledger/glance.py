@@ -110,18 +110,22 @@ def glance(url: StateUrl, app: str, environment: str) -> Glance:
     Raises:
         RefusedError: there is a state and it cannot be read.
     """
-    runs, snapshots, paused = _read(url, _GLANCE, (app, environment))
-    return Glance(tuple(_run(*row) for row in runs), tuple(_snapshot(*row) for row in snapshots), dict(paused))
+    return _glance(*_read(url, _GLANCE, (app, environment)))
 
 
-def wrong_now(url: StateUrl, app: str, environment: str) -> Wrong:
-    """Read what is wrong with an app now; nothing when there is no state yet, or an older one.
+def glance_and_wrong(url: StateUrl, app: str, environment: str) -> tuple[Glance, Wrong]:
+    """The same, and what is wrong with the app now, in one look; nothing wrong in a state from before alerts.
 
     Raises:
         RefusedError: there is a state and it cannot be read.
     """
-    alerts, incidents = _read(url, _WRONG, (app, environment))
-    return Wrong(tuple(_alert(*row) for row in alerts), tuple(_incident(*row) for row in incidents))
+    *known, alerts, incidents = _read(url, _GLANCE | _WRONG, (app, environment))
+    wrong = Wrong(tuple(_alert(*row) for row in alerts), tuple(_incident(*row) for row in incidents))
+    return _glance(*known), wrong
+
+
+def _glance(runs: _Rows, snapshots: _Rows, paused: _Rows) -> Glance:
+    return Glance(tuple(_run(*row) for row in runs), tuple(_snapshot(*row) for row in snapshots), dict(paused))
 
 
 def _read(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:

@@ -1,6 +1,5 @@
 """Routes, each declared with the role it needs: what is not declared is not there."""
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any, TypeVar
@@ -11,6 +10,7 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from daytwo.access.roles import Principal, Role
 from daytwo.core.errors import ForbiddenError
+from daytwo.core.moments import only_day, only_moment
 from daytwo.web.envelope import Failure
 from daytwo.web.identify import identify
 
@@ -23,31 +23,16 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     422: {"model": Failure, "description": "It is read and makes no sense."},
 }
 _UNREADABLE: dict[int | str, dict[str, Any]] = {400: _FAILURES[400]}
-_NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
-"""What pydantic would take for seconds since 1970."""
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "It is not there."}}
 """What a route answers besides, when what it is about is not there; given to those with a part in their path."""
-
-
-def _only_text(value: object) -> object:
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
-        raise ValueError("write it like 2026-11-21T03:00:00Z")
-    return value
-
-
-def _only_day(value: object) -> object:
-    if isinstance(value, str) and not _DAY.fullmatch(value):
-        raise ValueError("write it like 2026-11-21")
-    return value
 
 
 Who = Annotated[Principal, Depends(identify)]
 """On whose behalf a request is made."""
 Limit = Annotated[int, Query(ge=1, le=500, description="how many at most")]
-Moment = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+Moment = Annotated[AwareDatetime, BeforeValidator(only_moment)]
 """A time in ISO 8601 with its zone; a bare number is none."""
-Day = Annotated[date, BeforeValidator(_only_day)]
+Day = Annotated[date, BeforeValidator(only_day)]
 """A day in ISO 8601; a bare number is none."""
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 

@@ -1,13 +1,13 @@
 """One security event, as it is handed in and as it is kept."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from daytwo.core.moments import only_moment
 from daytwo.watch.security.address import canonical
 
 AUTH_FAILURE = "auth_failure"
@@ -21,7 +21,6 @@ KEY_EXPOSURE = "key_exposure"
 
 EVIDENCE = 2000
 """Characters of evidence that are kept."""
-_NUMBER = re.compile(r"[-+.\d]+(e[-+]?\d+)?", re.IGNORECASE)
 _KIND = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
@@ -48,13 +47,6 @@ def _text(value: str) -> str:
     return value
 
 
-def _only_text(value: object) -> object:
-    """A bare number is no time: pydantic would take it for seconds since 1970."""
-    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
-        raise ValueError("write it like 2026-11-21T03:00:00Z")
-    return value
-
-
 _Line = Annotated[str, AfterValidator(_line)]
 
 
@@ -74,7 +66,7 @@ class Submission(BaseModel):
     detail: Annotated[str, Field(max_length=EVIDENCE), AfterValidator(_text)] = Field(
         default="", description="the evidence; what looks like a secret is masked"
     )
-    at: Annotated[AwareDatetime | None, BeforeValidator(_only_text)] = Field(
+    at: Annotated[AwareDatetime | None, BeforeValidator(only_moment)] = Field(
         default=None, description="when it happened; now when absent"
     )
     key: Annotated[_Line, Field(min_length=1, max_length=200)] | None = Field(
