@@ -102,7 +102,8 @@ def _leftovers(session: Path) -> list[str]:
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(session) in line]
     names = {bridge_name(session), "br" + session.name.removeprefix("daytwo-")}
     bridges = [path.name for path in Path("/sys/class/net").iterdir() if path.name in names]
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{session.name}")]
+    # Unlike a glob, os.walk does not mind a group that is removed while it looks.
+    groups = [folder for folder, _, _ in os.walk("/sys/fs/cgroup") if Path(folder).name == session.name]
     return [*mounts, *bridges, *groups, *using(session), *([str(session)] if session.exists() else [])]
 
 

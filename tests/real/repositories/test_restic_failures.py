@@ -1,6 +1,7 @@
 """What goes wrong with a real restic repository, and what daytwo makes of it."""
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -28,7 +29,7 @@ from daytwo.core.errors import (
     SourceError,
 )
 from daytwo.core.process import CHUNK
-from daytwo.core.run import Progress, Run
+from daytwo.core.run import Run
 from daytwo.core.service import DumpFacts, Place, Tree
 from daytwo.repositories.restic import ResticRepository
 from daytwo.repositories.restic.locks import break_stale
@@ -142,6 +143,33 @@ def members(data: bytes) -> dict[str, tuple[int, bytes]]:
         return found
 
 
+@contextlib.contextmanager
+def at_opening(path: Path, do: Callable[[], None]) -> Iterator[None]:
+    """Call `do` when another program opens `path`, which waits in its `open` meanwhile (a lease, fcntl(2))."""
+    descriptor = os.open(path, os.O_RDWR)
+    finished = threading.Event()
+
+    def hold() -> None:
+        lease = fcntl.F_WRLCK
+        while lease == fcntl.F_WRLCK and not finished.wait(0.01):
+            lease = fcntl.fcntl(descriptor, fcntl.F_GETLEASE)
+        do()
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # instead of SIGIO, which ends a process
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        holder = threading.Thread(target=hold)
+        holder.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            holder.join()
+    finally:
+        os.close(descriptor)
+
+
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:
     folder = tmp_path / "srv" / "up [1]*"
@@ -230,19 +258,11 @@ def test_f14_a_file_that_vanishes_meanwhile_is_a_warning(
 ) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    for number in range(8):
-        (source / f"big{number}").write_bytes(b"".join(noise(24 * CHUNK, seed=number)))
+    (source / "aa").write_text("stays")
     (source / "zz").write_text("gone soon")
-    seen = threading.Event()
-
-    def watch(_: Progress) -> None:
-        if not seen.is_set():
-            seen.set()
-            (source / "zz").unlink()
-
-    # restic lists the folder, then reads file after file: at its first word of progress the last is still to come.
-    impatient = Run(run.id, run.work, timeout=120, on_progress=watch)
-    put_tree(repository, Folder(source), impatient)
+    # restic lists the folder, then opens file after file: when it opens the first, the last is still to come.
+    with at_opening(source / "aa", (source / "zz").unlink):
+        put_tree(repository, Folder(source), run)
     [snapshot] = repository.snapshots(run)
     assert snapshot.manifest.components[0].warnings == (f"{source}/zz vanished while it was read",)
     assert "zz" not in members(b"".join(repository.open(snapshot, "uploads.tar", run)))
