@@ -103,3 +103,28 @@ def leftovers(*folders: Path) -> list[str]:
         for folder, subfolders, files in os.walk(top):
             found |= {str(Path(folder) / name) for name in subfolders + files if "daytwo-" in name}
     return sorted(found)
+
+
+EXCLUDES: list[tuple[list[str], set[str]]] = [
+    (["*.log"], {"c/e.log", "logs/1.log"}),
+    (["cache"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
+    (["/cache"], {"cache", "cache/x"}),
+    (["cache/"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
+    (["c/cache"], {"c/cache", "c/cache/y"}),
+    (["logs/*.log"], {"logs/1.log"}),
+    (["**/cache/**"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
+    (["./b"], {"b"}),
+    (["[ab]"], {"a", "b"}),
+    (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x"}),
+    (["c?che/*"], {"cache/x"}),
+    (["*/e.log"], {"c/e.log"}),
+    (["nothing"], set()),
+]
+"""Patterns, and what they leave out of the folder that `fill_for_excludes` makes."""
+
+
+def fill_for_excludes(root: Path) -> None:
+    """Make a folder with a few files."""
+    for name in ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"):
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        (root / name).write_text(name)

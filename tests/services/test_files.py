@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, SourceError, UsageError
 from daytwo.core.fileset import site as sites
@@ -207,10 +208,7 @@ def run(tmp_path: Path) -> Run:
 def root(tmp_path: Path) -> Path:
     """A folder with a few files."""
     root = tmp_path / "base" / "data"
-    root.mkdir(parents=True)
-    for name in ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"):
-        (root / name).parent.mkdir(exist_ok=True, parents=True)
-        (root / name).write_text(name)
+    folders.fill_for_excludes(root)
     return root
 
 
@@ -222,21 +220,7 @@ def dumped(service: Service, run: Run, folder: Path) -> tuple[Source, set[str]]:
 
 @pytest.mark.parametrize(
     ("exclude", "gone"),
-    [
-        (["*.log"], {"c/e.log", "logs/1.log"}),
-        (["cache"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
-        (["/cache"], {"cache", "cache/x"}),
-        (["cache/"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
-        (["c/cache"], {"c/cache", "c/cache/y"}),
-        (["logs/*.log"], {"logs/1.log"}),
-        (["**/cache/**"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
-        (["./b"], {"b"}),
-        (["[ab]"], {"a", "b"}),
-        (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x"}),
-        (["c?che/*"], {"cache/x"}),
-        (["*/e.log"], {"c/e.log"}),
-        (["nothing"], set()),
-    ],
+    folders.EXCLUDES,
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_excludes_mean_the_same_to_tar_and_to_a_scan(
@@ -249,6 +233,20 @@ def test_excludes_mean_the_same_to_tar_and_to_a_scan(
     with service.components()[0].dump(run) as dump:  # read by path
         counted = dump.facts()
     assert counted.counts["files"] == len([p for p in found if (root / p).is_file()])
+
+
+@pytest.mark.parametrize("pattern", ["a\\*", "[", "a[b", "[]", "[!]", "[]a]", "[z-a]", "[a-]", "[[:alpha:]]", "[a/b]"])
+def test_patterns_that_not_all_tools_understand_alike_are_refused(pattern: str, tmp_path: Path) -> None:
+    for settings in ({"path": "data", "exclude": [pattern]}, {"path": f"data/*{pattern}"}):
+        with pytest.raises(ValidationError) as caught:
+            files(tmp_path, **settings)
+        (error,) = caught.value.errors()
+        assert pattern in error["msg"], "the message shows it"
+        assert any(words in error["msg"] for words in ("understood", "from a later letter"))
+
+
+def test_a_path_is_no_pattern(tmp_path: Path) -> None:
+    assert files(tmp_path, path="up\\loads").settings.path == "up\\loads"
 
 
 def test_the_same_files_give_the_same_bytes(root: Path, run: Run, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from daytwo.core.errors import (
     SecretError,
     SourceError,
 )
+from daytwo.core.fileset import Choice
 from daytwo.core.process import CHUNK
 from daytwo.core.run import Run
 from daytwo.core.service import DumpFacts, Place, Tree
@@ -39,6 +40,7 @@ from tests.contract.repositories import Bytes, content, ids, manifest_of, noise,
 from tests.parts.restic import Restic
 from tests.parts.ssh import SshHost
 from tests.real.repositories.test_restic import PASSWORD, ResticCase, new_run
+from tests.services import folders
 
 
 class Folder(Tree):
@@ -215,6 +217,43 @@ def test_an_unchanged_folder_adds_next_to_nothing(
     assert case.size() - before < 10_000
     listed = json.loads(case.restic("snapshots", "--json", "--tag", "snapshot:s-2", "--path", str(uploads)))
     assert "parent" in listed[0], "restic compares with the folder's last snapshot"
+
+
+def test_f01_an_exclude_named_like_a_folder_above_leaves_out_no_more_than_it_says(
+    repository: ResticRepository, run: Run, uploads: Path
+) -> None:
+    (uploads / "-dash" / "srv").mkdir()
+    (uploads / "-dash" / "srv" / "x").write_text("left out")
+    (uploads / "srv").write_text("left out")
+    put_tree(repository, Folder(uploads, uploads.parent.name, "tmp", "-dash/deep"), run)
+    [snapshot] = repository.snapshots(run)
+    found = members(b"".join(repository.open(snapshot, "uploads.tar", run)))
+    assert {"-dash", "-dash/cache", "cache/x", "plain.bin"} <= set(found)
+    assert not {"srv", "-dash/srv", "-dash/deep/ü.txt"} & set(found)
+
+
+def test_excludes_mean_the_same_to_restic(repository: ResticRepository, run: Run, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    folders.fill_for_excludes(root)
+    everything = {".", *(str(path.relative_to(root)) for path in root.rglob("*"))}
+    for number, (exclude, gone) in enumerate(folders.EXCLUDES):
+        put_tree(repository, Folder(root, *Choice((str(root),), tuple(exclude)).left_out), run, f"s-{number}")
+        snapshot = repository.snapshots(run)[-1]
+        assert everything - set(members(b"".join(repository.open(snapshot, "uploads.tar", run)))) == gone, exclude
+
+
+def test_f01_fewer_bytes_than_the_folder_holds_are_an_error(
+    case: ResticCase, repository: ResticRepository, run: Run, uploads: Path
+) -> None:
+    before = case.leftovers()
+    writer = repository.begin("s-1", run)
+    writer.put("uploads.tar", Folder(uploads, "plain.bin"))
+    record = record_of("uploads.tar", None).model_copy(update={"counts": {"files": 7, "bytes": CHUNK + 52}})
+    with pytest.raises(IntegrityError, match=r"restic took 52 bytes of uploads\.tar, and the folder holds"):
+        writer.finish(manifest_of("s-1", run, repository, [record]))
+    writer.abort()
+    assert repository.snapshots(run) == []
+    assert case.leftovers() == before
 
 
 def test_an_empty_folder_is_kept(repository: ResticRepository, run: Run, tmp_path: Path) -> None:

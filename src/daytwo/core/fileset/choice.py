@@ -9,6 +9,9 @@ from posixpath import basename, commonpath, dirname, normpath
 OWN = ("*.daytwo-new-????????", "*.daytwo-before-????????", "*.daytwo-swap-????????", "*.daytwo-swap-????????.out")
 """What restores leave beside the data; never part of a dump."""
 
+_CLASS = re.compile(r"\[(?:\[|[!^]?(?:[^]\[!^/-](?:-[^]\[!^/-])?)+)\]")
+"""`[abc]`, `[a-z]`, `[!abc]`, and `[[]`."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -79,6 +82,25 @@ class Choice:
 
     def __str__(self) -> str:
         return ", ".join(self.paths)
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that tar, find, restic and daytwo would not all understand alike.
+
+    Raises:
+        ValueError: it has a backslash, or a bracket that is no plain class.
+    """
+    if "\\" in pattern:
+        raise ValueError(f"{pattern}: a backslash is not understood; `[*]` is a star, `[[]` a bracket")
+    rest = pattern
+    for found in _CLASS.findall(pattern):
+        rest = rest.replace(found, "", 1)
+        try:
+            re.compile(_regex(found))
+        except re.error:
+            raise ValueError(f"{pattern}: {found} is from a later letter to an earlier one") from None
+    if "[" in rest:
+        raise ValueError(f"{pattern}: a bracket is not closed, or holds what is not understood; `[[]` is a bracket")
 
 
 def has_wildcard(path: str) -> bool:

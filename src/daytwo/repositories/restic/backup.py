@@ -154,15 +154,15 @@ def take_tree(program: Program, run: Run, name: str, tags: tuple[str, ...], tree
 
 
 def excludes(folder: Path, patterns: tuple[str, ...]) -> list[str]:
-    """Exclude arguments: a pattern with a leading slash begins at the folder, every other one matches at any depth.
+    """Exclude arguments: a pattern with a leading slash begins at the folder, every other one matches anywhere in it.
 
-    restic matches against whole paths of the machine, so an anchored pattern gets the folder in front, with the
-    characters that mean something in a pattern escaped.
+    restic matches against whole paths of the machine, and takes a bare name for one of the folders above, too, which
+    would leave out all there is. So each pattern gets the folder in front, with the characters that mean something in
+    a pattern escaped.
     """
     anchor = re.sub(r"([*?\[\\])", r"\\\1", str(folder).rstrip("/"))
-    return [
-        f"--exclude={anchor}{pattern}" if pattern.startswith("/") else f"--exclude={pattern}" for pattern in patterns
-    ]
+    wanted = (pattern.replace("\\", "\\\\").replace("[!", "[^") for pattern in patterns)  # as Go writes them
+    return [f"--exclude={anchor}{'' if pattern.startswith('/') else '/**/'}{pattern}" for pattern in wanted]
 
 
 def _backup(program: Program, tags: tuple[str, ...]) -> list[str]:

@@ -150,7 +150,16 @@ class ResticWriter(Writer):
         taken = self._taken.get(name)
         if taken is None:
             raise RepositoryError(f"{name} was not stored", where=self._program.where, hint=_HINT)
-        if record.stored and not taken.folder and taken.size != record.stored.size:
+        if taken.folder:
+            # Counted by a scan, where nobody read the folder as a stream; none where it changed meanwhile.
+            counted = None if record.plain else record.counts.get("bytes")
+            if counted is not None and taken.size < counted:
+                raise IntegrityError(
+                    f"restic took {taken.size} bytes of {name}, and the folder holds {counted}",
+                    where=self._program.where,
+                    hint=_HINT,
+                )
+        elif record.stored and taken.size != record.stored.size:
             raise IntegrityError(
                 f"restic took {taken.size} bytes of {name}, not {record.stored.size}",
                 where=self._program.where,

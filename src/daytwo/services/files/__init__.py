@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from daytwo.core.check import Check
 from daytwo.core.fileset import Choice, FilesComponent
+from daytwo.core.fileset.choice import check_pattern, has_wildcard
 from daytwo.core.fileset.volume import find_volume
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Service, ServiceSettings
@@ -40,6 +41,8 @@ class FilesSettings(ServiceSettings):
             raise ValueError("a volume is found without its container; give `container` with `path` only")
         if self.path is not None:
             check_path(self.path, elsewhere=bool(self.container or self.ssh))
+        for pattern in self.exclude:
+            check_pattern(pattern)
         return self
 
 
@@ -47,7 +50,7 @@ def check_path(path: str, *, elsewhere: bool) -> None:
     """Refuse what cannot be a path to back up.
 
     Raises:
-        ValueError: it is empty, relative on another machine, or has `**`.
+        ValueError: it is empty, relative on another machine, has `**`, or is a pattern that is not understood.
     """
     if not path.strip():
         raise ValueError("the path is empty")
@@ -55,6 +58,8 @@ def check_path(path: str, *, elsewhere: bool) -> None:
         raise ValueError(f"{path} must be absolute, as it is in a container or on another host")
     if "**" in path:
         raise ValueError(f"{path}: ** is not understood; give the folder, and leave out the rest with `exclude`")
+    if has_wildcard(path):
+        check_pattern(path)
 
 
 class Files(Service[FilesSettings]):
