@@ -36,6 +36,7 @@ from daytwo.repositories.restic import ResticRepository
 from daytwo.repositories.restic.locks import break_stale
 from daytwo.repositories.restic.program import Program
 from daytwo.repositories.restic.settings import ResticSettings
+from daytwo.services.files import Files, FilesSettings
 from tests.contract.repositories import Bytes, content, ids, manifest_of, noise, record_of, store
 from tests.parts.restic import Restic
 from tests.parts.ssh import SshHost
@@ -240,6 +241,31 @@ def test_excludes_mean_the_same_to_restic(repository: ResticRepository, run: Run
         put_tree(repository, Folder(root, *Choice((str(root),), tuple(exclude)).left_out), run, f"s-{number}")
         snapshot = repository.snapshots(run)[-1]
         assert everything - set(members(b"".join(repository.open(snapshot, "uploads.tar", run)))) == gone, exclude
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_is_no_data_and_what_is_mounted_inside_is_not_read(
+    case: ResticCase, repository: ResticRepository, run: Run, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    mount = root / "other [1]"
+    mount.mkdir(parents=True)
+    (root / "file").write_text("data")
+    os.mkfifo(root / "back\\slash[!x]")
+    settings = FilesSettings(kind="files", path=str(root), one_file_system=True)
+    (component,) = Files("uploads", settings, Place(tmp_path, "app", "test")).components()
+    subprocess.run(["mount", "-t", "tmpfs", "none", mount], check=True)
+    try:
+        (mount / "inside").write_text("of another file system")
+        with component.dump(run) as dump:
+            assert isinstance(dump, Tree)
+            put_tree(repository, dump, run)
+    finally:
+        subprocess.run(["umount", mount], check=True)
+    [snapshot] = repository.snapshots(run)
+    found = members(b"".join(repository.open(snapshot, "uploads.tar", run)))
+    assert set(found) == {".", "file", "other [1]"}
+    assert json.loads(case.restic("find", "*slash*", "--json")) == []
 
 
 def test_f01_fewer_bytes_than_the_folder_holds_are_an_error(

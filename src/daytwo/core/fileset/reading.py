@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 
 from daytwo.core.command import Command, command
@@ -191,7 +192,8 @@ class LocalTree(Tree):
 
         Sockets, FIFOs and devices are among it, as they are no data; a tar stream is rid of them as it flows by.
         """
-        return (*self._choice.left_out, *self._mounted, *special_files(self.path, self._choice))
+        mounted = (f"{escape(path)}/*" for path in self._mounted)  # the folder stays, as tar keeps it
+        return (*self._choice.left_out, *mounted, *special_files(self.path, self._choice))
 
     def chunks(self) -> Iterator[bytes]:
         """A tar of the folder."""

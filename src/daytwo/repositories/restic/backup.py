@@ -140,12 +140,11 @@ def take_tree(program: Program, run: Run, name: str, tags: tuple[str, ...], tree
     folder = tree.path.resolve()
     if not folder.exists():
         raise SourceError(f"{tree.path} is not there", where=name, hint="Check the path of its service")
-    one_system = ("--one-file-system",) if getattr(tree, "one_file_system", False) else ()
 
     def show(status: Status) -> None:
         run.report(name, "running", status.bytes_done, status.total_bytes)
 
-    arguments = (*one_system, *excludes(folder, tree.excludes), "--", str(folder))
+    arguments = (*excludes(folder, tree.excludes), "--", str(folder))
     with program.running(run, _backup(program, tags), arguments) as process:
         summary = _summary(process, show)
         code = program.judge(process, ok=(0, _INCOMPLETE))
