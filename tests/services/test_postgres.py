@@ -1,5 +1,6 @@
 """The pure parts of the kind `postgres`: names, addresses, versions, complaints, listings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,8 @@ ALTER ROLE app SET search_path TO '"$user"', 'x';
 CREATE TABLESPACE fast OWNER postgres LOCATION '/fast';
 GRANT readers TO app WITH INHERIT TRUE GRANTED BY postgres;
 GRANT readers TO "Odd; one";
+GRANT SET ON PARAMETER log_statement TO "Odd; one";
+GRANT ALL ON PARAMETER work_mem TO app;
 -- PostgreSQL database cluster dump complete
 """
 
@@ -281,16 +284,21 @@ def test_only_missing_roles_are_made() -> None:
     assert found.roles == ("app", "Odd; one", "readers") and found.tablespaces == ("fast",)
     assert found.creating(frozenset(found.roles)) == ()
     made = found.creating(frozenset({"app", "readers"}))
-    assert made == ('CREATE ROLE "Odd; one"', 'ALTER ROLE "Odd; one" WITH SUPERUSER', 'GRANT readers TO "Odd; one"')
+    assert made == (
+        'CREATE ROLE "Odd; one"', 'ALTER ROLE "Odd; one" WITH SUPERUSER', 'GRANT readers TO "Odd; one"',
+        'GRANT SET ON PARAMETER log_statement TO "Odd; one"',
+    )  # fmt: skip
     assert not any("TABLESPACE" in one or one.startswith("SET") for one in found.creating(frozenset()))
 
 
 def test_the_clause_of_a_database_with_icu() -> None:
-    form = Form("o'wner", True, "pg_default", "UTF8", "C", "C", "i", "de-DE", None)
+    form = Form("o'wner", True, "fast", "UTF8", "C", "C", "i", "de-DE", None)
     assert form.clause() == (
         "WITH TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' "
-        'OWNER "o\'wner" TABLESPACE "pg_default"'
+        'OWNER "o\'wner" TABLESPACE "fast"'
     )
+    usual = replace(form, tablespace="pg_default").clause()
+    assert usual == form.clause().removesuffix(' TABLESPACE "fast"'), "only a superuser may name that one"
 
 
 @pytest.mark.parametrize(

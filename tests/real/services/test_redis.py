@@ -18,16 +18,17 @@ from daytwo.core.manifest import Digest, Identity
 from daytwo.core.process import reap
 from daytwo.core.run import Run
 from daytwo.core.secrets import Secret
-from daytwo.core.service import Component, Source
+from daytwo.core.service import Component, Place, Source
 from daytwo.core.target import LOCAL
-from daytwo.services.redis import restore
-from daytwo.services.redis.client import Client, Info
+from daytwo.services.redis import Redis, restore
+from daytwo.services.redis.client import Client, Info, Settings
 from daytwo.services.redis.crc64 import Crc64
 from daytwo.services.redis.dump import RdbDump, dumping
 from daytwo.services.redis.scratch import Scratch, folder_name
 from tests.contract.services import ServiceContract, dump_to_file, source_of
 from tests.parts.process import answers, free_port, wait_until
-from tests.real.services.redis_case import RedisCase, two_servers
+from tests.parts.redis import redis
+from tests.real.services.redis_case import QUICK, RedisCase, two_servers
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,31 @@ def test_facts_count_what_time_leaves_alone(case: RedisCase, run: Run, tmp_path:
 def test_an_empty_server_is_a_warning(case: RedisCase, run: Run, tmp_path: Path) -> None:
     _, facts = dump_to_file(one(case), run, tmp_path)
     assert facts.warnings == ("the server has no keys",)
+
+
+def test_a_node_of_a_cluster_says_that_it_is_not_all(run: Run, tmp_path: Path) -> None:
+    settings = QUICK | {"cluster-enabled": "yes", "cluster-config-file": "nodes.conf"}
+    with redis(settings=settings) as one_node, redis(settings=settings) as other:
+        one_node.run("cluster", "addslotsrange", "0", "8191")
+        component = Redis("cache", Settings(port=one_node.port), Place(tmp_path, "shop", "test")).components()[0]
+        _, alone = dump_to_file(component, run, tmp_path)
+        other.run("cluster", "addslotsrange", "8192", "16383")
+        one_node.run("cluster", "meet", "127.0.0.1", str(other.port))
+        wait_until(lambda: all("cluster_state:ok" in node.run("cluster", "info") for node in (one_node, other)),
+                   what="the cluster has come about")  # fmt: skip
+        one_node.run("set", "{b}", "in slot 3300")
+        other.run("set", "a", "in slot 15495")
+        _, facts = dump_to_file(component, run, tmp_path)
+    assert alone.warnings == ("the server has no keys",)
+    assert facts.counts == {"db0": 1}
+    assert facts.warnings == ("it is one node of a cluster: the keys of the other nodes are not in the dump",)
+
+
+def test_f01_a_replica_that_has_lost_its_master_is_not_dumped(case: RedisCase, run: Run, tmp_path: Path) -> None:
+    case.fill()
+    case.run("replicaof", "127.0.0.1", "1")
+    with pytest.raises(DaytwoError, match="has lost its master"):
+        dump_to_file(one(case), run, tmp_path)
 
 
 def test_a_database_that_is_written_to_is_not_counted(case: RedisCase, run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from daytwo.core.run import Run
 from daytwo.core.service import Place, Service
 from daytwo.core.target import Ssh
 from daytwo.services.sqlite import Sqlite, SqliteSettings
+from daytwo.services.sqlite.asking import Line
 from tests.contract.services import ServiceContract, dump_to_file
 from tests.parts.docker import DockerEngine
 from tests.parts.ssh import SshHost
@@ -181,3 +182,16 @@ def test_a_running_container_without_a_tool_is_refused_with_a_remedy(
         (tmp_path / "app.db").unlink()
         component.stage(source, run).swap()
         assert content(tmp_path / "app.db") == before, "to restore, no tool is needed"
+
+
+def test_a_users_own_settings_of_sqlite3_change_nothing(engine: DockerEngine, run: Run, tmp_path: Path) -> None:
+    fill(tmp_path / "app.db")
+    with engine.container("--volume", f"{tmp_path}:/mnt") as name:
+        settings = ".headers on\\nPRAGMA foreign_keys=ON;\\n"
+        engine.run("exec", name, "sh", "-c", f"printf '{settings}' >~/.sqliterc")
+        service = sqlite("/mnt/app.db", container=name)
+        (component,) = service.components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        component.stage(source, run, only=("users",)).swap()
+        answer = Line(service._where()).ask("SELECT count(*) AS children FROM child", run)
+    assert answer.rows == [["1"]], "neither is its heading a row nor is a row of another table gone"

@@ -1,8 +1,5 @@
 """MariaDB and MySQL: one database, dumped as SQL in one consistent reading."""
 
-# Names and values reach SQL through `quoted` and `text` only.
-# ruff: noqa: S608
-
 import difflib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,10 +12,11 @@ from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, Phase, Service, Source, Staged, Verification
 from daytwo.core.units import Size
-from daytwo.services.mysql.client import DUMPERS, Client, Settings, Tool, quoted, text
+from daytwo.services.mysql.client import DUMPERS, Client, Settings, Tool, quoted
 from daytwo.services.mysql.dump import dumping
 from daytwo.services.mysql.reader import READER, Part, Reader, read, sections
 from daytwo.services.mysql.restore import names_for, stage
+from daytwo.services.mysql.rights import has_role, rights
 from daytwo.services.mysql.server import identity, inventory
 
 _SMALLEST = 400
@@ -167,30 +165,14 @@ def _checked(source: Source, run: Run) -> Iterator[bytes]:
 
 def _rights(client: Client, run: Run) -> str:
     """What is missing of the rights on the staged database; roles are not looked into, so with one nothing is said."""
-    staged = names_for(client.settings.database, run.id).staged
-    mine = "GRANTEE = CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@'," \
-           " QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"  # fmt: skip
-    rows = client.query(
-        f"SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE {mine}"
-        " UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES"
-        f" WHERE {mine} AND {text(staged)} LIKE TABLE_SCHEMA;",
-        run,
-    )
-    held = {row[0] for row in rows}
+    held = rights(client, names_for(client.settings.database, run.id).staged, run)
     missing = [right for right in _NEEDED if right not in held]
-    if not missing or _has_role(client, run):
+    if not missing or has_role(client, run):
         return ""
     user, database = client.settings.user or "the user", client.settings.database
     pattern = quoted(database.replace("_", "\\_") + "\\_%")
     return (f"{user} may not {', '.join(missing)} in a new database beside {database}."
             f" Run as an administrator: GRANT ALL ON {pattern}.* TO the account of {user}")  # fmt: skip
-
-
-def _has_role(client: Client, run: Run) -> bool:
-    try:
-        return client.query("SELECT COALESCE(CURRENT_ROLE(), 'NONE');", run)[0][0] != "NONE"
-    except DaytwoError:  # MySQL 5.7 knows no roles
-        return False
 
 
 def _disk(client: Client, record: ComponentRecord, run: Run) -> str:

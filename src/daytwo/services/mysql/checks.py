@@ -1,6 +1,5 @@
 """What is asked of a MariaDB or MySQL server while it is watched."""
 
-import itertools
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,10 +33,12 @@ SELECT 'size' AS `{_MARK}name`, COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS 
 SELECT 'longest_transaction' AS `{_MARK}name`, COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS value
   FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id <> CONNECTION_ID()
   AND COALESCE(trx_query, '') NOT LIKE 'SELECT /*!40001 SQL_NO_CACHE */%';
+SHOW ALL SLAVES STATUS;
 SHOW REPLICA STATUS;
 SHOW SLAVE STATUS;
 """  # noqa: S608  # names of ours
-_REPLICA = ("Slave_IO_State", "Replica_IO_State")
+_REPLICA = ("Slave_IO_State", "Replica_IO_State", "Connection_name")
+"""The first column of what a server says of itself as a replica; the last is MariaDB's, of all that it replicates."""
 
 
 class Line:
@@ -93,7 +94,7 @@ class DatabaseCheck(ProgramCheck):
         begun = time.monotonic()
         rows = self._line.ask(_READY, run, force=True)
         duration = time.monotonic() - begun
-        replica = _replica(rows)
+        replicas = _replicas(rows)
         found = {_VARIABLES.get(row[0], row[0]): row[1] for row in rows if len(row) == 2}
         values = {one.name: number(found[one.name]) for one in self.measures if one.name in found}
         numbers = {"duration": duration} | {name: value for name, value in values.items() if value is not None}
@@ -102,13 +103,13 @@ class DatabaseCheck(ProgramCheck):
         hits = self._pool.share((number(found.get("requests")) or 0) - reads, reads)
         if hits is not None:
             numbers["buffer_hits"] = max(0.0, hits)
-        lag = number(replica.get("behind"))
-        if lag is not None:
-            numbers["replication_lag"] = lag
-        facts = {"version": one_line(found["version"]), "role": "replica" if replica else "primary"}
+        lags = [lag for one in replicas if (lag := number(one.get("Seconds_Behind_Master"))) is not None]
+        if lags:
+            numbers["replication_lag"] = max(lags)
+        facts = {"version": one_line(found["version"]), "role": "replica" if replicas else "primary"}
         if "longest_transaction" not in found:
             facts["rights"] = "transactions are not seen: grant it PROCESS"
-        if stopped := _stopped(replica):
+        if stopped := next(filter(None, map(_stopped, replicas)), ""):
             return Observation.failed(stopped, numbers, facts)
         return Observation.ok(numbers, facts)
 
@@ -150,19 +151,24 @@ def _values(row: Row) -> Sequence[object]:
     return [None if value == "NULL" else value for value in row]
 
 
-def _replica(rows: Sequence[Row]) -> Mapping[str, str]:
-    """What a server says of itself as a replica; empty where it is none."""
-    for names, values in itertools.pairwise(rows):
-        if names[0] in _REPLICA and len(names) == len(values):
-            given = {name.replace("Replica", "Slave").replace("Source", "Master"): value
-                     for name, value in zip(names, values, strict=True)}  # fmt: skip
-            return given | {"behind": given.get("Seconds_Behind_Master", "NULL")}
-    return {}
+def _replicas(rows: Sequence[Row]) -> list[Mapping[str, str]]:
+    """What a server says of itself as a replica, of each server that it replicates; empty where it is none."""
+    found: list[Mapping[str, str]] = []
+    names: Row = ()
+    for row in rows:
+        if row[0] in _REPLICA:
+            names = tuple(name.replace("Replica", "Slave").replace("Source", "Master") for name in row)
+        elif len(row) == len(names):
+            found.append(dict(zip(names, row, strict=True)))
+        else:
+            names = ()
+    return found
 
 
 def _stopped(replica: Mapping[str, str]) -> str:
+    name = replica.get("Connection_name", "")
     for thread, work in (("Slave_IO_Running", "Last_IO_Error"), ("Slave_SQL_Running", "Last_SQL_Error")):
-        if replica and replica.get(thread) != "Yes":
+        if replica.get(thread) != "Yes":
             reason = replica.get(work) or f"{thread.replace('Slave', 'Replica')} is {replica.get(thread)}"
-            return one_line(f"it is a replica that does not replicate: {reason}")
+            return one_line(f"it is a replica that does not replicate{f' ({name})' if name else ''}: {reason}")
     return ""

@@ -211,7 +211,8 @@ class Client:
             return UnreachableError(f"the server does not answer ({error.what})", where=self.where,
                                     hint="Check that it runs, and host, port or socket")  # fmt: skip
         hints = {
-            1044: f"Grant {user} the rights on {database}: SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT to back up, "
+            1044: f"Grant {user} the rights on {database}: SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT to back up "
+                  "(and for routines SELECT on mysql.proc, or SHOW_ROUTINE on MySQL), "
                   f"ALL on `{database}`.* and `{database}\\_%`.* to restore",
             1142: f"Grant {user} the right it lacks",
             1227: "Restore as a user that may set other accounts as DEFINER (SUPER, SET USER or SET_ANY_DEFINER)",

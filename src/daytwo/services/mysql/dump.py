@@ -9,15 +9,18 @@ from daytwo.core.manifest import Identity
 from daytwo.core.process import Process
 from daytwo.core.run import Run
 from daytwo.core.service import Dump, DumpFacts
-from daytwo.services.mysql.client import DUMPERS, Client, Tool
+from daytwo.services.mysql.client import DUMPERS, Client, Tool, quoted, text
 from daytwo.services.mysql.reader import Reader
+from daytwo.services.mysql.rights import hidden
 from daytwo.services.mysql.server import TRANSACTIONAL, Inventory, identity, inventory
 
 # An option file at the target must not change what a dump is, so all that the reader rests on is said here.
 _FORM = (
     "--default-character-set=utf8mb4", "--hex-blob", "--extended-insert", "--quick", "--comments", "--skip-dump-date",
     "--skip-no-data", "--skip-compact", "--skip-compress", "--set-charset", "--tz-utc", "--no-tablespaces",
-    "--max-allowed-packet=1G", "--single-transaction", "--skip-lock-tables",
+    "--max-allowed-packet=1G", "--single-transaction", "--skip-lock-tables", "--create-options", "--quote-names",
+    "--skip-insert-ignore", "--skip-replace",
+    "--skip-add-locks",  # a default that asks a sequence is refused while only its table is locked
 )  # fmt: skip
 _MYSQL = ("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0")
 """Options that only MySQL's mysqldump has, from 5.6 and 8.0 on; `loose` has an older one pass over them."""
@@ -65,6 +68,7 @@ class SqlDump(Dump):
         source: which server it is.
         tool: the dump program.
         excluded: tables that it leaves out.
+        told: what is known to be missing, in words.
     """
 
     def __init__(
@@ -75,13 +79,16 @@ class SqlDump(Dump):
         source: Identity,
         tool: Tool,
         excluded: tuple[str, ...],
+        told: tuple[str, ...] = (),
     ) -> None:
         self._process = process
         self._client = client
         self._found = found
+        self._left = found.without(excluded)
+        self._borrowing = {table.name for table in found.tables if table.borrows}
+        self._told = told
         self._source = source
         self._tool = tool
-        self._excluded = excluded
         self._reader = Reader()
 
     def chunks(self) -> Iterator[bytes]:
@@ -114,7 +121,7 @@ class SqlDump(Dump):
         except IntegrityError as error:
             raise SourceError(f"{self._tool.name} ended well but {error.what}", where=self._client.where,
                               hint="Look at the option files of the client at the target") from None  # fmt: skip
-        expected = {table.name for table in self._found.tables if not table.sequence} - set(self._excluded)
+        expected = {table.name for table in self._left.tables if not table.sequence}
         missing = sorted(expected - self._reader.counts.keys())
         if missing:
             raise SourceError(f"the dump lacks {', '.join(missing)}", where=self._client.where,
@@ -124,7 +131,7 @@ class SqlDump(Dump):
         """Rows by table counted from the dump itself, what it creates, where it is from."""
         return DumpFacts(
             source=self._source,
-            counts=self._reader.counts,
+            counts={name: rows for name, rows in self._reader.counts.items() if name not in self._borrowing},
             contents=tuple(self._reader.contents),
             tools={self._tool.name: self._tool.version},
             warnings=self._warnings(),
@@ -132,18 +139,20 @@ class SqlDump(Dump):
 
     def _warnings(self) -> tuple[str, ...]:
         warnings = []
-        loose = [f"{table.name} ({table.engine})" for table in self._found.tables
-                 if table.engine not in TRANSACTIONAL and table.name not in self._excluded]  # fmt: skip
+        loose = [f"{table.name} ({table.engine})" for table in self._left.tables
+                 if table.engine not in TRANSACTIONAL]  # fmt: skip
         if loose:
             warnings.append("not transactional, so not of one moment with the rest if written to during the dump: "
                             + ", ".join(loose))  # fmt: skip
         seen = {item.lower() for item in self._reader.contents}
-        unseen = [item for item in self._found.code if item.lower() not in seen]
+        unseen = [item for item in self._left.code if item.lower() not in seen]
         if unseen:
             warnings.append("not found in the dump (does the user lack a right on them?): " + ", ".join(unseen))
+        if history := [table.name for table in self._left.tables if table.versioned]:
+            warnings.append(f"the history of tables with system versioning is not in the dump: {', '.join(history)}")
         if self._found.empty:
             warnings.append("the database is empty")
-        return tuple(warnings)
+        return (*warnings, *self._told)
 
 
 @contextmanager
@@ -160,5 +169,43 @@ def dumping(client: Client, database: str, excluded: tuple[str, ...], run: Run) 
         raise SourceError(f"there is no database {database}, or it may not be seen", where=client.where,
                           hint="Check the setting `database` and the user's rights")  # fmt: skip
     source = identity(client, database, run, found)
+    told = (
+        *hidden(client, database, run),
+        *_bereft(client, database, found, excluded, run),
+        *_rounded(client, database, found.without(excluded), run),
+    )
     with Process(client.target, dump_command(client, tool, database, excluded), run) as process:
-        yield SqlDump(process, client, found, source, tool, excluded)
+        yield SqlDump(process, client, found, source, tool, excluded, told)
+
+
+def _rounded(client: Client, database: str, found: Inventory, run: Run) -> tuple[str, ...]:
+    """Columns whose values the server itself writes with six digits: 16777215 comes back as 16777200 (tried)."""
+    rows = client.query(
+        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"  # noqa: S608
+        f" WHERE TABLE_SCHEMA = {text(database)} AND DATA_TYPE = 'float' AND NUMERIC_SCALE IS NULL"
+        " ORDER BY TABLE_NAME, ORDINAL_POSITION;",
+        run,
+    )
+    tables = {table.name for table in found.tables}
+    columns = [f"{table}.{column}" for table, column in rows if table in tables]
+    if not columns:
+        return ()
+    return (f"FLOAT columns are dumped with six digits, which DOUBLE columns are not: {', '.join(columns[:10])}"
+            + (f" and {len(columns) - 10} more" if len(columns) > 10 else ""),)  # fmt: skip
+
+
+def _bereft(client: Client, database: str, found: Inventory, excluded: tuple[str, ...], run: Run) -> tuple[str, ...]:
+    """Views that are made of what is not dumped: without it they cannot be made again."""
+    if not (excluded and found.views):
+        return ()
+    rows = client.query(
+        "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS"  # noqa: S608
+        f" WHERE TABLE_SCHEMA = {text(database)};",
+        run,
+    )
+    missing = {f"{quoted(database)}.{quoted(name)}" for name in excluded}
+    views = [name for name, sql in rows if name not in excluded and any(one in sql for one in missing)]
+    if not views:
+        return ()
+    return (f"views of tables that are not dumped can be restored only where these are: {', '.join(views)}."
+            " Name them in `exclude_tables` too, or dump the tables",)  # fmt: skip

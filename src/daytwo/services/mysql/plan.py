@@ -44,6 +44,7 @@ class Plan:
         repoint: foreign keys that must be made anew, because either their table or the one they point to stays.
         loosen: foreign keys of tables that move out, which would go on guarding live tables that stay.
         whole: whether the whole database is restored, not some of its tables.
+        staying: tables that are excluded; views that are kept may be made of them, so empty ones are put there.
     """
 
     names: Names
@@ -57,6 +58,7 @@ class Plan:
     repoint: tuple[ForeignKey, ...]
     loosen: tuple[ForeignKey, ...]
     whole: bool
+    staying: tuple[str, ...] = ()
 
     @property
     def keeps(self) -> bool:
@@ -70,6 +72,7 @@ class Plan:
             sql.append(_create(names.live, self.charset))
         if self.keeps:
             sql.append(_create(names.before, self.now.charset or self.charset))
+            sql += [alike(names.before, names.live, table) for table in self.staying]
         sql.append(_drop_triggers(names.staged, self.new, self.moving_in))
         sql.append(_drop_triggers(names.live, self.now, self.moving_out))
         sql.append(_drop_code(names.live, self.now) if self.whole else "")
@@ -85,18 +88,20 @@ class Plan:
             script += ("\n" + "".join(asleep)).encode()
         return script
 
-    def back(self, renamed: bool, half: Inventory, keys: Iterable[ForeignKey]) -> bytes:
+    def back(self, renamed: bool, half: Inventory, kept: Inventory, keys: Iterable[ForeignKey]) -> bytes:
         """The script that undoes `there` after it stopped half-way.
 
         Args:
             renamed: whether the tables had moved.
             half: what the live database holds at that point.
+            kept: what the new database for the live data holds at that point.
             keys: the foreign keys there are at that point.
         """
         names, sql = self.names, [_SESSION]
         if not renamed and half.code == self.now.code:  # it stopped before it changed anything
             return "".join(sql).encode() + self._back_names()
         sql.append(_drop_triggers(names.live, half, self.moving_in if renamed else self.moving_out))
+        sql.append(_drop_triggers(names.before, kept, self.moving_out))  # with them a table cannot change databases
         sql.append(_drop_code(names.live, half) if self.whole else "")
         if renamed:
             there = {(key.schema, key.table, key.name) for key in keys}
@@ -162,6 +167,11 @@ def _drop_code(database: str, found: Inventory) -> str:
         (kind, name) for kind, name in found.routines if kind != "PACKAGE BODY"
     ]  # a package takes its body along
     return "".join(f"DROP {kind} {inside}.{quoted(name)};\n" for kind, name in dropped)
+
+
+def alike(database: str, live: str, table: str) -> str:
+    """The statement that makes an empty table like one of the live database."""
+    return f"CREATE TABLE {quoted(database)}.{quoted(table)} LIKE {quoted(live)}.{quoted(table)};\n"
 
 
 def _create(database: str, charset: Charset) -> str:

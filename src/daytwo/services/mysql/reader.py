@@ -30,6 +30,8 @@ _PROGRAM = re.compile(
 )
 _DELIMITER = re.compile(rb"DELIMITER (\S+)")
 _DATABASE = re.compile(rb"-- daytwo: default character set (\w+) collate (\w+)")
+_OTHER_ROWS = (b"INSERT ", b"REPLACE ")
+"""How rows begin that are not counted: with `insert-ignore`, `replace` or without quotes."""
 _FOOTER = b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE"
 _COMPLETED = b"-- Dump completed"
 _BACKSLASH = ord("\\")
@@ -173,7 +175,7 @@ class Reader:
         head = _INSERT.match(data, at)
         if head is None:
             return None
-        self._table = _plain(head[1])
+        self._table = plain(head[1])
         self.counts.setdefault(self._table, 0)
         self.completed = False
         self._mode = _Mode.ROW_A_LINE if data.startswith(b"\n", head.end()) else _Mode.ONE_LINE
@@ -226,18 +228,21 @@ class Reader:
         if not self._program_named and (found := _PROGRAM.match(line)):
             self._program_named = True
             name = found[2][1:-1] if found[2].startswith(b"`") else found[2]
-            self._add(found[1].decode().lower(), _plain(name))
+            self._add(found[1].decode().lower(), plain(name))
 
     def _statement(self, line: bytes) -> None:
         if line.startswith(b"-- ") and (found := _SECTION.match(line)):
             self._enter(found)
         elif found := _CREATE.match(line):
-            what, name = found["what"].decode().lower(), _plain(found[2])
+            what, name = found["what"].decode().lower(), plain(found[2])
             self._add(what, name)
             if what == "table":
                 self.counts.setdefault(name, 0)
+        elif line.startswith(_OTHER_ROWS):
+            raise IntegrityError(f"the SQL dump has rows in a form that is not understood: {line[:40]!r}",
+                                 hint="Look at the option files of the client at the target")  # fmt: skip
         elif found := _VIEW.match(line):
-            self._add("view", _plain(found[1]))
+            self._add("view", plain(found[1]))
         elif line.startswith(_FOOTER):
             self._section = Section(Part.FOOTER)
         elif found := _DATABASE.match(line):
@@ -247,7 +252,7 @@ class Reader:
         if found["code"]:
             self._section = Section(Part.EVENTS if found["code"] == b"events" else Part.ROUTINES)
             return
-        part, name = found["part"], _plain(found[2])
+        part, name = found["part"], plain(found[2])
         if part.startswith(b"Sequence"):
             self._section = Section(Part.SEQUENCE, name)
         elif part.startswith((b"Temporary", b"Final")):
@@ -315,5 +320,6 @@ def without_client_commands(header: bytes) -> bytes:
     return re.sub(rb"(?m)^/\*M?!999999\\- .*\n", b"", header)
 
 
-def _plain(name: bytes) -> str:
+def plain(name: bytes) -> str:
+    """A name as it stands between backticks in a dump."""
     return name.replace(b"``", b"`").decode("utf-8", "replace")

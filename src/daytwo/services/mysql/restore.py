@@ -3,6 +3,7 @@
 # Names and values reach SQL through `quoted` and `text` only.
 # ruff: noqa: S608
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,11 +17,12 @@ from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.mysql.client import CLIENTS, DUMPERS, Client, quoted, text
 from daytwo.services.mysql.dump import programs_command, triggers_command, views_command
 from daytwo.services.mysql.keys import foreign_keys
-from daytwo.services.mysql.plan import LOCK_SECONDS, Names, Plan, strays
-from daytwo.services.mysql.reader import Charset, Part, Reader, Section, sections, without_client_commands
+from daytwo.services.mysql.plan import LOCK_SECONDS, Names, Plan, alike, strays
+from daytwo.services.mysql.reader import Charset, Part, Reader, Section, plain, sections, without_client_commands
 from daytwo.services.mysql.server import Inventory, count, inventory
 
 _NAME_LENGTH = 64
+_DEFINER = re.compile(rb"DEFINER=`((?:[^`]|``)*)`@`((?:[^`]|``)*)`")
 _ORDINARY = Charset("utf8mb4", "utf8mb4_general_ci")
 _UNDO_SECONDS = 600.0
 
@@ -94,6 +96,7 @@ def stage(
             f" CHARACTER SET {charset.name} COLLATE {charset.collation};",
             run,
         )
+        staged.stand_in(live)
         client.script(load.chunks(), run, names.staged)
         staged.take_stock()
     except BaseException:
@@ -125,6 +128,17 @@ class StagedDatabase(Staged):
         self._names = names
         self._load = load
         self._excluded = excluded
+        self._standing: list[str] = []
+
+    def stand_in(self, live: Inventory) -> None:
+        """Give the views of tables that are not dumped something to be made of; it never moves."""
+        if self._load.only:
+            return
+        for table in live.tables:
+            if table.name in self._excluded and not table.sequence:
+                with suppress(CommandError):  # only views need it, if there are any
+                    self._client.query(alike(self._names.staged, self._names.live, table.name), self._run)
+                    self._standing.append(table.name)
 
     def take_stock(self) -> None:
         """Count what arrived.
@@ -132,7 +146,9 @@ class StagedDatabase(Staged):
         Raises:
             CommandError: it is not what the dump holds.
         """
-        expected = self._load.reader.counts
+        staged = inventory(self._client, self._names.staged, self._run).tables
+        borrowing = {table.name for table in staged if table.borrows}
+        expected = {name: rows for name, rows in self._load.reader.counts.items() if name not in borrowing}
         if self._load.only:
             expected = {name: rows for name, rows in expected.items() if name in self._load.only}
         self.counts = count(self._client, self._names.staged, tuple(expected), self._run)
@@ -141,7 +157,25 @@ class StagedDatabase(Staged):
         if wrong:
             raise CommandError(f"not all that was fed arrived: {'; '.join(wrong)}", where=self._client.where,
                                hint="Look at the server's log")  # fmt: skip
+        if self._load.only and expected:  # not for sequences alone
+            self._keep_numbers(tuple(expected))
         self.warnings = self._absent_definers()
+
+    def _keep_numbers(self, tables: tuple[str, ...]) -> None:
+        """Have tables go on with the numbers of those that they replace.
+
+        Other tables stay, and may refer to rows that came after the dump: no new row must be taken for one of these.
+        """
+        names = ", ".join(text(name) for name in tables)
+        rows = self._client.query(
+            "/*!80000 SET SESSION information_schema_stats_expiry = 0 */;"  # MySQL gives old numbers otherwise
+            "SELECT TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES WHERE AUTO_INCREMENT IS NOT NULL"
+            f" AND TABLE_SCHEMA = {text(self._names.live)} AND TABLE_NAME IN ({names});",
+            self._run,
+        )
+        lines = (f"ALTER TABLE {quoted(self._names.staged)}.{quoted(name)} AUTO_INCREMENT = {number};\n"
+                 for name, number in rows)  # fmt: skip
+        self._client.query("SET SESSION sql_mode = '';\n" + "".join(lines), self._run)
 
     def _absent_definers(self) -> tuple[str, ...]:
         """Accounts that views and programs run as and that this server lacks; nothing where that may not be read."""
@@ -151,6 +185,8 @@ class StagedDatabase(Staged):
             for table, column in (("VIEWS", "TABLE_SCHEMA"), ("ROUTINES", "ROUTINE_SCHEMA"),
                                   ("TRIGGERS", "TRIGGER_SCHEMA"))
         )  # fmt: skip
+        for user, host in _DEFINER.findall(self._load.events):  # which are not there yet
+            found += f" UNION SELECT {text(f'{plain(user)}@{plain(host)}')}"
         with suppress(CommandError):
             rows = self._client.query(
                 f"SELECT d FROM ({found}) AS used WHERE d COLLATE utf8mb4_bin NOT IN"
@@ -179,10 +215,9 @@ class StagedDatabase(Staged):
         client, run = self._client, self._run
         names = self._names = replace(self._names, before=_free(client, self._names.before, run))
         whole = not self._load.only
-        now, new = inventory(client, names.live, run), inventory(client, names.staged, run)
+        now, new = (self._left(inventory(client, name, run)) for name in (names.live, names.staged))
         into = tuple(table.name for table in new.tables)
-        out = tuple(table.name for table in now.tables
-                    if table.name in into or (whole and table.name not in self._excluded))  # fmt: skip
+        out = tuple(table.name for table in now.tables if table.name in into or whole)
         keys = foreign_keys(client, (names.live, names.staged), run)
         repoint, loosen = strays(keys, names, into, out)
         return Plan(
@@ -190,19 +225,26 @@ class StagedDatabase(Staged):
             code_now=code_of(client, names.live, now, out, whole, run),
             code_new=code_of(client, names.staged, new, into, whole, run) + self._load.events,
             repoint=repoint, loosen=loosen, whole=whole,
+            staying=tuple(name for name in self._standing if name not in out) if now.views else (),
         )  # fmt: skip
+
+    def _left(self, found: Inventory) -> Inventory:
+        """What a database holds, but for what is left alone: excluded, and not in the dump."""
+        held = {item.partition(" ")[2] for item in self._load.reader.contents}
+        return found.without(set(self._excluded) - held)
 
     def _undo(self, plan: Plan, error: DaytwoError) -> None:
         """Undo a swap that failed, even if the run was cancelled; the swap's error is raised by the caller."""
         run = Run(self._run.id, self._run.work, timeout=_UNDO_SECONDS)
         try:
             self._wait_for_the_end(plan, run)
-            half = inventory(self._client, plan.names.live, run)
+            half = self._left(inventory(self._client, plan.names.live, run))
             start = inventory(self._client, plan.names.staged, run) if plan.moving_in else half
             left = {table.name for table in start.tables}
             renamed = not left.issuperset(plan.moving_in or plan.moving_out)
             keys = foreign_keys(self._client, (plan.names.live, plan.names.before), run)
-            self._client.script((plan.back(renamed, half, keys),), run)
+            kept = inventory(self._client, plan.names.before, run)
+            self._client.script((plan.back(renamed, half, kept, keys),), run)
         except DaytwoError as second:
             raise CommandError(
                 f"the swap failed ({error.what}) and undoing it failed too ({second.what})", where=self._client.where,

@@ -3,7 +3,8 @@
 # Names and values reach SQL through `quoted` and `text` only.
 # ruff: noqa: S608
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from daytwo.core.manifest import Identity
 from daytwo.core.run import Run
@@ -11,6 +12,7 @@ from daytwo.core.units import Size
 from daytwo.services.mysql.client import Client, Row, quoted, text
 from daytwo.services.mysql.reader import Charset
 
+_BORROWING = frozenset({"MRG_MYISAM", "MRG_ISAM", "FEDERATED"})
 TRANSACTIONAL = frozenset({"InnoDB", "ROCKSDB", "TokuDB", "ndbcluster", "SEQUENCE", "NULL"})
 
 # A MariaDB server keeps no identifier of its own. Its `server_uid` hashes port and network address (MariaDB,
@@ -25,11 +27,17 @@ _INSTALLED = (
 
 @dataclass(frozen=True)
 class Table:
-    """A base table or MariaDB sequence of a database."""
+    """A base table or MariaDB sequence of a database; a versioned one keeps the rows that it had."""
 
     name: str
     engine: str
     sequence: bool = False
+    versioned: bool = False
+
+    @property
+    def borrows(self) -> bool:
+        """Whether its rows are another table's, so that the dump programs leave them out (client/mysqldump.c)."""
+        return self.engine.upper() in _BORROWING
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,15 @@ class Inventory:
         programs += [("view", name) for name in self.views] + [("event", name) for name in self.events]
         return tuple(f"{kind} {name}" for kind, name in programs)
 
+    def without(self, excluded: Collection[str]) -> "Inventory":
+        """The same but for these tables and views."""
+        return replace(
+            self,
+            tables=tuple(table for table in self.tables if table.name not in excluded),
+            views=tuple(name for name in self.views if name not in excluded),
+            triggers=tuple((name, table) for name, table in self.triggers if table not in excluded),
+        )
+
     @property
     def holds(self) -> str:
         """In words, for people."""
@@ -104,7 +121,7 @@ def inventory(client: Client, database: str, run: Run) -> Inventory:
         if kind in ("VIEW", "SYSTEM VIEW"):
             views.append(table)
         else:
-            tables.append(Table(table, engine, sequence=kind == "SEQUENCE"))
+            tables.append(Table(table, engine, sequence=kind == "SEQUENCE", versioned=kind == "SYSTEM VERSIONED"))
     return Inventory(
         charset, tuple(tables), tuple(views),
         triggers=tuple((row[0], row[1]) for row in of("trigger")),

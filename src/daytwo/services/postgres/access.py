@@ -16,6 +16,9 @@ from daytwo.services.postgres.clients import Client
 
 Row = list[object]
 PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password")
+# With the code that is the same in every language; its first two digits are 00 to 02 where nothing has failed.
+_COMPLAINT = re.compile(r"^psql:\S*: \S+:\s+(?!0[0-2])[0-9A-Z]{5}: (.*)", re.MULTILINE)
+PATIENT = "SET statement_timeout = 0;"
 _AWAY = re.compile(
     r"connection refused|could not connect|no such file or directory|could not translate host name|timeout expired|"
     r"starting up|shutting down|too many clients|remaining connection slots|network is unreachable|no route to host",
@@ -95,10 +98,13 @@ class Access:
         return [json.loads(line) for line in text.split("\n") if line.startswith("[")]
 
     def execute(self, client: Client, sql: str, run: Run, *, database: str | None = None) -> str:
-        """Run SQL, stopping at the first error, and return what it prints."""
+        """Run SQL, stopping at the first error, and return what it prints.
+
+        A role's limit for a statement is meant for the app: counting, copying and making databases may take longer.
+        """
         psql = self.command(client, "psql", *PSQL, "--set=ON_ERROR_STOP=1", "--file=-", database=database)
         try:
-            return capture(self.target, psql, run, stdin=sql.encode()).text
+            return capture(self.target, psql, run, stdin=f"{PATIENT} {sql}".encode()).text
         except CommandError as error:
             raise translated(error, self, database or self.database) from None
 
@@ -108,9 +114,10 @@ class Access:
         Returns:
             The errors of those that failed.
         """
-        psql = self.command(client, "psql", *PSQL, "--set=ON_ERROR_STOP=0", "--file=-", database=database)
+        options = (*PSQL, "--set=ON_ERROR_STOP=0", "--set=VERBOSITY=verbose", "--file=-")
+        psql = self.command(client, "psql", *options, database=database)
         said = capture(self.target, psql, run, stdin=sql.encode()).stderr
-        return tuple(re.findall(r"(?:ERROR|FATAL):\s+(.*)", said))
+        return tuple(_COMPLAINT.findall(said))
 
     def by_hand(self, client: Client, sql: str, database: str) -> str:
         """A command line that a person can paste to run this SQL; it has no password."""

@@ -13,6 +13,8 @@ from daytwo.core.target import Target
 
 MAGIC = b"PGDMP"
 """The first bytes of a dump in the custom format."""
+_PG_CLASS = 1259
+"""The object id of the catalog of relations (RelationRelationId in the server's pg_class.h)."""
 _ENTRY = re.compile(r"(?P<id>\d+); (?P<class>\d+) (?P<oid>\d+) (?P<text>.*)")
 
 
@@ -39,7 +41,7 @@ class Entry:
 
     def names(self, kind: str, schema: str, name: str) -> bool:
         """Whether it is of this kind and begins with these names (`users` also where there is a table `users old`)."""
-        return self.text.startswith(f"{kind} {_flat(schema)} {_flat(name)} ")
+        return self.text.startswith(f"{kind} {flat(schema)} {flat(name)} ")
 
 
 def parse_listing(listing: str) -> tuple[Entry, ...]:
@@ -53,8 +55,14 @@ def table_oids(entries: Iterable[Entry]) -> tuple[int, ...]:
     return tuple(entry.oid for entry in entries if entry.catalog == 0 and entry.is_a("TABLE DATA"))
 
 
-def _flat(name: str) -> str:
-    return name.replace("\n", " ").replace("\r", " ")  # as pg_restore writes them
+def relation_oids(entries: Iterable[Entry]) -> tuple[int, ...]:
+    """The object ids of the tables, views and sequences that are in the dump."""
+    return tuple(entry.oid for entry in entries if entry.catalog == _PG_CLASS)
+
+
+def flat(name: str) -> str:
+    """A name as `pg_restore` lists it."""
+    return name.replace("\n", " ").replace("\r", " ")
 
 
 class ContentsReader:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daytwo.core.errors import CommandError, SourceError
+from daytwo.core.errors import CommandError
 from daytwo.core.manifest import Identity
 from daytwo.core.run import Run
 from daytwo.core.units import Size
@@ -104,7 +104,9 @@ class Form:
             parts += [f"ICU_RULES {literal(self.rules)}"] if self.rules else []
         elif self.provider == "b":
             parts += ["LOCALE_PROVIDER builtin", f"BUILTIN_LOCALE {literal(self.locale or 'C')}"]
-        parts += [f"OWNER {quote(self.owner)}", f"TABLESPACE {quote(self.tablespace)}"]
+        parts += [f"OWNER {quote(self.owner)}"]
+        # The usual one goes without saying, and only a superuser may name it.
+        parts += [f"TABLESPACE {quote(self.tablespace)}"] if self.tablespace != "pg_default" else []
         return "WITH " + " ".join(parts)
 
 
@@ -148,12 +150,14 @@ def read_holds(access: Access, client: Client, run: Run) -> str:
     return f"{tables} table{plural}, {Size(size).human}" if tables else "nothing"
 
 
-def identify(access: Access, client: Client, server: Server, run: Run) -> Identity:
-    """Which database this is. One that does not exist has the identity it would have, and holds nothing."""
-    try:
-        holds = read_holds(access, client, run)
-    except SourceError:
-        holds = "nothing"
+def identify(access: Access, server: Server, holds: str) -> Identity:
+    """Which database this is.
+
+    Args:
+        access: how it is reached.
+        server: the server it is on.
+        holds: what it holds, in words; one that does not exist holds nothing.
+    """
     return Identity(
         label=f"PostgreSQL {server.version}, database {access.database} on {access.place}",
         id=f"{server.system}:{access.database}" if server.system else "",

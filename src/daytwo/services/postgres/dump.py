@@ -8,7 +8,7 @@ from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.manifest import Identity
 from daytwo.core.process import Process
 from daytwo.core.service import Dump, DumpFacts
-from daytwo.services.postgres.archive import MAGIC, ContentsReader, Entry, table_oids
+from daytwo.services.postgres.archive import MAGIC, ContentsReader, Entry, relation_oids, table_oids
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.snapshot import Snapshot
 
@@ -32,15 +32,19 @@ class DatabaseDump(Dump):
         process: `pg_dump`.
         snapshot: the transaction whose snapshot it uses.
         source: the database, as it was found.
+        excluding: whether tables are left out.
     """
 
     settled = True  # the snapshot was taken before
 
-    def __init__(self, session: Session, process: Process, snapshot: Snapshot, source: Identity) -> None:
+    def __init__(
+        self, session: Session, process: Process, snapshot: Snapshot, source: Identity, excluding: bool = False
+    ) -> None:
         self._session = session
         self._process = process
         self._snapshot = snapshot
         self._source = source
+        self._excluding = excluding
         self._counts: Mapping[str, int] = {}
         self._warnings: list[str] = []
         access = session.access
@@ -80,6 +84,7 @@ class DatabaseDump(Dump):
 
     def _count(self, entries: tuple[Entry, ...]) -> None:
         try:
+            self._tell_of_gaps(entries)
             counted = self._snapshot.counts(table_oids(entries))
         except CommandError as error:  # the dump itself is whole; say that its rows are not known
             self._session.run.check()
@@ -89,6 +94,11 @@ class DatabaseDump(Dump):
         if counted.skipped:
             names = ", ".join(counted.skipped[:5]) + (" and others" if len(counted.skipped) > 5 else "")
             self._warnings.append(f"not counted because they were dropped, emptied or locked meanwhile: {names}")
+
+    def _tell_of_gaps(self, entries: tuple[Entry, ...]) -> None:
+        if self._excluding and (broken := self._snapshot.bereft(relation_oids(entries))):
+            self._warnings.append("cannot be restored, as `exclude_tables` leaves out what they refer to: "
+                                  + ", ".join(broken))  # fmt: skip
 
 
 def warnings_in(stderr: str) -> list[str]:
@@ -104,6 +114,6 @@ def dumping_database(session: Session, exclude: tuple[str, ...] = ()) -> Iterato
         snapshot = stack.enter_context(Snapshot(session))
         command = dump_command(session, snapshot.id, exclude)
         process = stack.enter_context(Process(session.access.target, command, session.run))
-        dump = DatabaseDump(session, process, snapshot, source)
+        dump = DatabaseDump(session, process, snapshot, source, bool(exclude))
         stack.callback(dump.close)
         yield dump

@@ -11,9 +11,9 @@ from daytwo.core.process import Process
 from daytwo.core.run import Run
 from daytwo.core.service import Source, Verification
 from daytwo.core.target import LOCAL, Target
-from daytwo.services.postgres.archive import ContentsReader
+from daytwo.services.postgres.archive import ContentsReader, flat, parse_listing
 from daytwo.services.postgres.clients import Client, find_clients, restoring
-from daytwo.services.postgres.names import split_key
+from daytwo.services.postgres.names import split_key, table_key
 from daytwo.services.postgres.session import dumped_by
 
 
@@ -77,11 +77,24 @@ def extract_table(source: Source, item: str, reader: tuple[Target, Client], run:
         UsageError: there is no such table.
         CommandError, IntegrityError: the dump cannot be read.
     """
-    schema, name = split_key(find_table(item, source.record.counts, source.record.name))
+    schema, name = split_key(find_table(item, tables_in(source.record, item), source.record.name))
     target, client = reader
     restore = command(client.tool("pg_restore"), f"--schema={schema}", f"--table={name}", "--file=-")
     with Process(target, restore, run, stdin=source.chunks()) as process:
         yield from process.chunks()
+
+
+def tables_in(record: ComponentRecord, item: str) -> tuple[str, ...]:
+    """The keys of a dump's tables: of those that were counted, and of `item` if it is one that was not.
+
+    Its table of contents has the others too, but their names cannot be told from their owners' there.
+    """
+    counted = tuple(record.counts)
+    schema, name = split_key(item)
+    beginning = f"TABLE DATA {flat(schema)} {flat(name)} "
+    rest = [entry.text.removeprefix(beginning) for entry in parse_listing("\n".join(record.contents))
+            if entry.text.startswith(beginning)]  # fmt: skip
+    return (*counted, table_key(schema, name)) if any(" " not in owner for owner in rest) else counted
 
 
 def find_table(item: str, known: Iterable[str], where: str) -> str:

@@ -191,13 +191,25 @@ def restore(session: Session, database: str, path: str, *args: str) -> tuple[str
         for complaint in reader.finish():
             number += 1
             harmless[_judged(complaint, session)] = None
-    if code == 0 or 0 < reader.ignored <= number:  # workers' errors about their settings are said but not counted
+    if code == 0 or 0 < reader.ignored <= most_ignored(
+        number, args
+    ):  # workers' errors about their settings are said but not counted
         return tuple(harmless)
     if process.stderr().strip():  # not pg_restore's words: `docker exec` itself ends with 1, too
         raise process.error(code)
     why = "; ".join(filter(None, (reader.last, *harmless))) or "it does not say why"
     raise CommandError(f"pg_restore ended with code {code}: {why}", where=session.access.where,
                        hint="Was it, or the server, stopped meanwhile? See the server's log")  # fmt: skip
+
+
+def most_ignored(complaints: int, args: tuple[str, ...]) -> int:
+    """How many errors `pg_restore` may say that it has ignored when it has complained this often.
+
+    With workers it counts each entry that had errors, and adds all errors that its worker has had so far (PostgreSQL's
+    pg_backup_archiver.c, mark_restore_job_done, and parallel.c, parseWorkerResponse).
+    """
+    alone = all(not arg.startswith("--jobs=") or arg == "--jobs=1" for arg in args)
+    return complaints if alone else complaints * (complaints + 3) // 2
 
 
 def _judged(complaint: Complaint, session: Session) -> str:

@@ -21,6 +21,7 @@ LARGEST = 64 << 20
 _NAME = r'(?P<{}>"(?:[^"]|"")*"|[^\s;]+)'
 _ROLE = re.compile(rf"(?:CREATE|ALTER|COMMENT ON) ROLE {_NAME.format('role')}")
 _MEMBER = re.compile(rf"GRANT {_NAME.format('group')} TO {_NAME.format('member')}")
+_PARAMETER = re.compile(rf"GRANT .* ON PARAMETER .* TO {_NAME.format('role')}")
 _TABLESPACE = re.compile(rf"CREATE TABLESPACE {_NAME.format('name')}")
 
 
@@ -46,7 +47,7 @@ class Globals:
         return tuple(statement for statement in self.statements if self._is_new(statement, existing))
 
     def _is_new(self, statement: str, existing: frozenset[str]) -> bool:
-        if role := _ROLE.match(statement):
+        if role := _ROLE.match(statement) or _PARAMETER.match(statement):
             return _plain(role["role"]) not in existing
         if member := _MEMBER.match(statement):
             return not {_plain(member["group"]), _plain(member["member"])} <= existing

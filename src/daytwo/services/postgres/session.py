@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daytwo.core.errors import DaytwoError, SourceError
+from daytwo.core.errors import CommandError, DaytwoError, SourceError
 from daytwo.core.manifest import ComponentRecord, Identity
 from daytwo.core.run import Run
 from daytwo.services.postgres import catalog
@@ -32,8 +32,18 @@ class Session:
     run: Run
 
     def identity(self) -> Identity:
-        """Which database this is."""
-        return catalog.identify(self.access, self.client, self.server, self.run)
+        """Which database this is; one that does not exist has the identity it would have."""
+        return catalog.identify(self.access, self.server, self._holds())
+
+    def _holds(self) -> str:
+        try:
+            return catalog.read_holds(self.access, self.client, self.run)
+        except SourceError:
+            return "nothing"
+        except CommandError:  # in what language the server says that there is no such database is its own affair
+            if self.through == self.access.database or self.exists(self.access.database):
+                raise
+            return "nothing"
 
     def rows(self, sql: str, database: str | None = None) -> list[Row]:
         """See `Access.rows`."""

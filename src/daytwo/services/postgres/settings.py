@@ -98,7 +98,9 @@ class PostgresSettings(ServiceSettings):
         description="dump the server's roles and tablespaces too; password hashes only when `secret` is true",
     )
     exclude_tables: tuple[str, ...] = Field(
-        default=(), description="tables left out of the dump, as patterns of `pg_dump --exclude-table`"
+        default=(),
+        description="tables left out of the dump, as patterns of `pg_dump --exclude-table`; after a restore of the "
+        "whole database they are only in the one from before",
     )
     jobs: int = Field(default=2, ge=1, le=64, description="how many connections restore side by side")
     slow: Duration = Field(

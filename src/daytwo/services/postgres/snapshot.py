@@ -29,6 +29,21 @@ _REPLACED = """select json_build_array(oid::bigint) from pg_class where oid = an
   and relfilenode is distinct from pg_relation_filenode(oid);"""
 
 
+# What is in the dump and needs a relation that is not. Extensions bring their own.
+_BEREFT = """with dumped as (select unnest('{{{oids}}}'::oid[]) as oid), needed as (
+  select conrelid as one, confrelid as other, format('foreign key %s of %s', conname, conrelid::regclass) as what
+    from pg_constraint where contype = 'f' and conparentid = 0
+  union select v.oid, d.refobjid, format('view %s', v.oid::regclass) from pg_class v
+    join pg_rewrite r on r.ev_class = v.oid and v.relkind in ('v', 'm')
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
+  select json_build_array(format('%s (%s)', what, other::regclass)) from needed join pg_class o on o.oid = other
+    join pg_namespace n on n.oid = o.relnamespace
+    where one in (select oid from dumped) and other not in (select oid from dumped)
+    and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and not exists (
+      select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = other and e.deptype = 'e')
+    order by what;"""
+
+
 @dataclass(frozen=True)
 class Counted:
     """Rows by table, and the tables that were dropped, emptied or locked before they could be counted."""
@@ -68,6 +83,15 @@ class Snapshot:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def bereft(self, oids: tuple[int, ...]) -> tuple[str, ...]:
+        """What needs a table or view that is not among these: without it, it cannot be restored.
+
+        Args:
+            oids: the relations that are in the dump.
+        """
+        found = self._ask(_BEREFT.format(oids=",".join(map(str, oids))))
+        return tuple(str(row[0]) for row in found)
 
     def counts(self, oids: tuple[int, ...]) -> Counted:
         """Count the rows of these tables as the snapshot sees them.

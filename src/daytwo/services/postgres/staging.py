@@ -11,6 +11,7 @@ from daytwo.core.errors import CommandError, DaytwoError
 from daytwo.core.process import capture
 from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.postgres import catalog
+from daytwo.services.postgres.behind import remarks, unsubscribe
 from daytwo.services.postgres.names import derived, literal, quote, statements
 from daytwo.services.postgres.restore import cleaner, listed, placing, restore
 from daytwo.services.postgres.session import Session
@@ -18,6 +19,7 @@ from daytwo.services.postgres.swap import Exchange, exchange
 
 _CREATE_DATABASE = re.compile(r'CREATE DATABASE (?:"(?:[^"]|"")*"|\S+) (?P<clause>WITH .*)', re.DOTALL)
 _DATABASE_NAME = re.compile(r'(?P<head>\bDATABASE )(?:"(?:[^"]|"")*"|[^\s;]+)')
+_TABLESPACE = re.compile(r' TABLESPACE (?:= )?(?:"(?:[^"]|"")*"|\S+)')
 _NO_FORCE = 130000
 """`DROP DATABASE ... WITH (FORCE)` came with this version."""
 
@@ -75,6 +77,7 @@ class StagedDatabase(Staged):
 def drop(session: Session, name: str) -> None:
     """Drop a database that a restore made, whoever is connected to it. Never raises for one that is gone."""
     session = replace(session, run=cleaner(session.run))
+    unsubscribe(session, name)
     if session.server.version.number >= _NO_FORCE:
         session.execute(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE);")
         return
@@ -103,6 +106,7 @@ def stage_database(session: Session, source: Source, jobs: int) -> StagedDatabas
             rows = ("--section=data", "--section=post-data", f"--jobs={jobs}")
             warnings.extend(restore(session, scratch, dump.whole(), *rows))
             counts = settle(session, scratch)
+            warnings.extend(remarks(session, scratch, counts))
     properties = tuple(renamed(statement, scratch) for statement in plan.properties)
     return StagedDatabase(session, scratch, known(counts, source), properties, tuple(dict.fromkeys(warnings)))
 
@@ -144,10 +148,14 @@ def _create(session: Session, name: str, plan: Blueprint) -> list[str]:
         encoding = re.search(r"ENCODING (?:= )?'[^']*'", plan.clause)
         if not encoding or not re.search(r"locale|collat|provider|tablespace|option", error.what, re.IGNORECASE):
             raise
+        why = error.what.split("ERROR:")[-1].strip()
+        elsewhere = _TABLESPACE.sub("", plan.clause)
+        with suppress(CommandError):
+            if elsewhere != plan.clause:
+                session.execute(f"CREATE DATABASE {quote(name)} {elsewhere};")
+                return [f"the new database is in the server's own tablespace: {why}"]
         session.execute(f"CREATE DATABASE {quote(name)} WITH TEMPLATE template0 {encoding.group()};")
-        return [
-            f"the new database has the server's own locale and tablespace: {error.what.split('ERROR:')[-1].strip()}"
-        ]
+        return [f"the new database has the server's own locale and tablespace: {why}"]
     return []
 
 

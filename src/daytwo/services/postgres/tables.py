@@ -13,10 +13,10 @@ from daytwo.core.command import command
 from daytwo.core.errors import CommandError, SourceError
 from daytwo.core.process import Process, capture
 from daytwo.core.service import Source, Staged, Swapped
-from daytwo.services.postgres.access import PSQL, translated
+from daytwo.services.postgres.access import PATIENT, PSQL, translated
 from daytwo.services.postgres.archive import Entry
 from daytwo.services.postgres.names import derived, literal, qualified, quote, split_key, statements
-from daytwo.services.postgres.reading import find_table
+from daytwo.services.postgres.reading import find_table, tables_in
 from daytwo.services.postgres.restore import listed, listing_of, placed, restore
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.staging import blueprint, drop, made
@@ -34,12 +34,29 @@ _TRIGGERS = """select json_build_array(tgrelid::regclass::text, tgname, tgenable
   order by tgrelid::regclass::text, tgname;"""
 
 # A sequence that a column owns goes on after the largest value there is now.
-_SEQUENCES = """select json_build_array(format('SELECT setval(%L, greatest((SELECT last_value FROM %s), '
-  '(SELECT max(%I) FROM %s)))', s.oid::regclass::text, s.oid::regclass, a.attname, a.attrelid::regclass))
-  from pg_class s join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.oid
+# Where the column is no number, it only goes on.
+_SEQUENCES = """select json_build_array(format('SELECT setval(%L, %s((SELECT last_value FROM %s), '
+  '(SELECT %s(%I)::bigint FROM %s)))', s.oid::regclass::text, case when up then 'greatest' else 'least' end,
+  s.oid::regclass, case when up then 'max' else 'min' end, a.attname, a.attrelid::regclass))
+  from pg_class s join lateral (select seqincrement > 0 as up from pg_sequence where seqrelid = s.oid) q on true
+  join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.oid
   and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
   join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-  where s.relkind = 'S' and d.refobjid = any(array[{tables}]::regclass[]);"""
+  where s.relkind = 'S' and a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
+  and d.refobjid = any(array[{tables}]::regclass[]);"""
+
+# Default privileges may open new tables to roles that row security keeps from rows of the old one.
+_CLOSED = """DO $do$ DECLARE one record; BEGIN
+  FOR one IN SELECT DISTINCT c.oid::regclass AS kept, grantee FROM pg_class c, aclexplode(c.relacl)
+    WHERE c.oid = {table}::regclass AND grantee <> c.relowner LOOP
+    EXECUTE format('REVOKE ALL ON %s FROM %s', one.kept,
+      CASE WHEN one.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(one.grantee)) END);
+  END LOOP;
+END $do$"""
+
+_OBJECTS = """select json_build_array(count(*)) from pg_attribute a join pg_type t on t.oid = a.atttypid
+  where a.attrelid = any(array[{tables}]::regclass[]) and a.attnum > 0 and not a.attisdropped
+  and (t.oid = 'oid'::regtype or t.typname = 'lo');"""
 
 # pg_dump writes this among its first lines whatever the server is; PostgreSQL 16 and older do not know it.
 _UNKNOWN_SETTING = re.compile(rb"^SET transaction_timeout = 0;$", re.MULTILINE)
@@ -130,7 +147,12 @@ class StagedTables(Staged):
 
     def _script(self, stack: ExitStack, present: tuple[Selected, ...], kept: Mapping[Selected, str]) -> Iterator[bytes]:
         around = _Around(self._session, present)
-        yield from _lines(f"CREATE TABLE {qualified(t.schema, kept[t])} AS TABLE ONLY {t.sql}" for t in present)
+        yield from _lines(["SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0"])
+        if self._session.server.version.number >= 170000:
+            yield from _lines(["SET transaction_timeout = 0"])
+        for table in present:
+            old = qualified(table.schema, kept[table])
+            yield from _lines([f"CREATE TABLE {old} AS TABLE ONLY {table.sql}", _CLOSED.format(table=literal(old))])
         yield from _lines(around.before())
         for table in present:
             yield from _lines([f"TRUNCATE ONLY {table.sql}"])
@@ -147,7 +169,7 @@ class StagedTables(Staged):
             return
         yield f"COPY {table.sql} ({columns}) FROM STDIN;\n".encode()
         access = self._session.access
-        sql = f"COPY (SELECT {columns} FROM ONLY {table.sql}) TO STDOUT;\n"  # noqa: S608
+        sql = f"{PATIENT} COPY (SELECT {columns} FROM ONLY {table.sql}) TO STDOUT;\n"  # noqa: S608
         psql = access.command(
             self._session.client, "psql", *PSQL, "--set=ON_ERROR_STOP=1", "--file=-", database=self._scratch
         )
@@ -226,7 +248,7 @@ def stage_tables(session: Session, source: Source, only: tuple[str, ...], jobs: 
         SourceError: the live database does not exist.
         CommandError: at the first real error; the new database is gone then.
     """
-    keys = tuple(dict.fromkeys(find_table(item, source.record.counts, source.record.name) for item in only))
+    keys = tuple(dict.fromkeys(find_table(item, tables_in(source.record, item), source.record.name) for item in only))
     tables = tuple(Selected(key, _present(session, key)) for key in keys)
     scratch = derived(session.access.database, "daytwo", session.run.id)
     target, run = session.access.target, session.run
@@ -236,11 +258,22 @@ def stage_tables(session: Session, source: Source, only: tuple[str, ...], jobs: 
         wanted = (entry.line for entry in entries if _wanted(entry, tables))
         with listed(wanted, target, run) as chosen, made(session, scratch, blueprint(session, path)) as warnings:
             warnings.extend(restore(session, scratch, path, f"--use-list={chosen}", f"--jobs={jobs}"))
+            warnings.extend(_orphans(session, scratch, entries, tables))
             counts = {key: count for key, count in session.counts(scratch).items() if key in keys}
             if set(counts) != set(keys):
                 lost = ", ".join(sorted(set(keys) - set(counts)))
                 raise CommandError(f"the dump has no rows for {lost}", where=source.record.name)
     return StagedTables(session, scratch, tables, foreign_keys, counts, tuple(warnings))
+
+
+def _orphans(session: Session, scratch: str, entries: tuple[Entry, ...], tables: tuple[Selected, ...]) -> list[str]:
+    """What is said where rows may refer to large objects, which belong to no table."""
+    names = ", ".join(literal(table.sql) for table in tables)
+    if not any("BLOB" in entry.text or " LARGE OBJECT" in entry.text for entry in entries):
+        return []
+    [[columns]] = session.rows(_OBJECTS.format(tables=names), scratch)
+    return ["the large objects that the rows refer to are not restored with them: they are in the dump, and come back"
+            " with the whole database"] if columns else []  # fmt: skip
 
 
 def _present(session: Session, key: str) -> bool:

@@ -200,6 +200,9 @@ def meaning(said: str, where: str) -> DaytwoError:
     if "noperm" in low:
         return SourceError(f"the user may not do this ({redact(said)})", where=where,
                            hint="To back up it needs +psync +sync +replconf +info +ping")  # fmt: skip
+    if "masterlink" in low or "masterdown" in low:
+        return SourceError("it is a replica that has lost its master, so its data may be old", where=where,
+                           hint="Back up the master, or have the replica follow it again")  # fmt: skip
     if "unknown command" in low and "sync" in low:
         return SourceError("the server does not hand out its data (SYNC is switched off)", where=where,
                            hint="For a managed server use its provider's snapshots")  # fmt: skip

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from daytwo.core.command import command
 from daytwo.core.errors import CommandError, IntegrityError, SourceError
@@ -24,17 +24,20 @@ class RdbDump(Dump):
         source: which server it is.
         tool: the program's name and version.
         run: the run it belongs to.
+        shared: whether other nodes of a cluster have further keys.
     """
 
     def __init__(
-        self, process: Process, client: Client, before: Info, source: Identity, tool: tuple[str, str], run: Run
-    ) -> None:
+        self, process: Process, client: Client, before: Info, source: Identity, tool: tuple[str, str], run: Run,
+        shared: bool = False,
+    ) -> None:  # fmt: skip
         self._process = process
         self._client = client
         self._before = before
         self._source = source
         self._tool = tool
         self._run = run
+        self._shared = shared
         self._frame = Frame()
         self._after = before
 
@@ -72,6 +75,8 @@ class RdbDump(Dump):
         counts = {name: keys.lasting for name, keys in seen.items() if keys is not None}
         moved = [name for name, keys in seen.items() if keys is None]
         warnings = [] if self._before.keys or seen else ["the server has no keys"]
+        if self._shared:
+            warnings.append("it is one node of a cluster: the keys of the other nodes are not in the dump")
         if moved:
             warnings.append(f"keys not counted, as they were being written to: {', '.join(moved)}")
         contents = (f"{name}: {keys.total} keys, {keys.expiring} with an expiry" for name, keys in seen.items() if keys)
@@ -88,6 +93,13 @@ class RdbDump(Dump):
         return seen
 
 
+def _shared(client: Client, run: Run) -> bool:
+    """Whether more than one node of its cluster has keys; so it is taken where that may not be asked."""
+    with suppress(SourceError, CommandError):
+        return not re.search(r"cluster_size:[01]\b", client.ask(run, "CLUSTER", "INFO"))
+    return True
+
+
 def _version(client: Client, tool: str, run: Run) -> tuple[str, str]:
     said = capture(client.target, command(tool, "--version"), run).text
     found = re.search(r"\d+(?:\.\d+)+", said)
@@ -101,6 +113,7 @@ def dumping(client: Client, before: Info, source: Identity, run: Run) -> Iterato
     Raises:
         MissingToolError: `redis-cli` is not installed at the target.
     """
+    shared = before["cluster_enabled"] == "1" and _shared(client, run)
     version = first_tool(CLIENTS, lambda name: _version(client, name, run), client.target)
     with Process(client.target, client.command(version[0], "--rdb", "-"), run) as process:
-        yield RdbDump(process, client, before, source, version, run)
+        yield RdbDump(process, client, before, source, version, run, shared)

@@ -36,7 +36,7 @@ exec "$2" -I -c "$3" "$real" "$how" "$4" "$5"
 """
 _SQLITE3 = r"""
 quoted=$(printf %s "$real" | sed -e 's/%/%25/g' -e 's/?/%3f/g' -e 's/#/%23/g')
-exec sqlite3 -batch -bail -readonly "file:$quoted?$how"
+exec sqlite3 -init /dev/null -batch -bail -readonly "file:$quoted?$how"
 """
 _SCRIPT = """
 import json, sqlite3, sys, urllib.parse

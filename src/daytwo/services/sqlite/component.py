@@ -182,7 +182,7 @@ class SqliteComponent(Component):
             self._place.bring(file, names.new, run)
             if only:
                 counts = {table: found.counts[table] for table in only if table in found.counts}
-                return StagedTables(self._place, names, sql, counts, run)
+                return StagedTables(self._place, names, sql, counts, database.stale_indexes(file, only, run), run)
             return StagedDatabase(self._place, names, found.counts, self._warnings(site, names, run), run)
         except BaseException:
             names.clear(run)

@@ -6,9 +6,10 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from daytwo.core.errors import CancelledError, IntegrityError, UsageError
@@ -19,9 +20,17 @@ _WATCHED = 0.2
 """Seconds between two looks whether the run was cancelled."""
 _FEW = 100
 _ALL = "PRAGMA integrity_check(2147483647)"
+_CONTENT = re.compile(r"\bUSING\s+fts\d\b.*\bcontent\s*=\s*(['\"\[`]?)([^'\"\]`,)]+)", re.IGNORECASE | re.DOTALL)
 _ODD = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint failed in ")
 """What `PRAGMA integrity_check` says of a row that can be read: `sqlite3.c`, `PragTyp_INTEGRITY_CHECK`."""
-_WITHOUT_ROWID = re.compile(r"without\s+rowid", re.IGNORECASE)
+# Numbers that were given out stay given out: other tables stay, and may refer to rows that came after the snapshot.
+# The table of these numbers is made with the first table that needs it, and cannot be made otherwise.
+_NUMBERS = (
+    "CREATE TABLE main.daytwo_numbers(id INTEGER PRIMARY KEY AUTOINCREMENT);",
+    "DROP TABLE main.daytwo_numbers;",
+    "CREATE TEMP TABLE daytwo_numbers AS SELECT name, seq FROM main.sqlite_sequence"
+    " UNION ALL SELECT name, seq FROM daytwo.sqlite_sequence;",
+)
 VERSION = sqlite3.sqlite_version
 """SQLite's version in this Python."""
 
@@ -220,7 +229,8 @@ def replace_tables(path: Path, attached: str, wanted: Iterable[str], run: Run) -
     Raises:
         UsageError: it has no such table, or the table is a virtual one.
     """
-    lines = [f"ATTACH {text(attached)} AS daytwo;", "BEGIN IMMEDIATE;"]
+    # With foreign keys on, which a program may be built for, dropping a table deletes the rows that refer to its rows.
+    lines = ["PRAGMA foreign_keys=OFF;", f"ATTACH {text(attached)} AS daytwo;", "BEGIN IMMEDIATE;"]
     with private(path, run) as connection:
         there = tables(connection)
         for table in wanted:
@@ -238,34 +248,68 @@ def _replace(connection: sqlite3.Connection, table: str) -> list[str]:
         )
     columns = connection.execute(f"PRAGMA table_xinfo({name(table)})").fetchall()
     stored = [column[1] for column in columns if column[6] == 0]
-    hidden = next((alias for alias in ("rowid", "_rowid_", "oid") if alias not in {c.lower() for c in stored}), None)
-    has_key = any(column[5] and column[2].upper() == "INTEGER" for column in columns)
-    # The row's own number is kept: full-text indexes refer to it.
-    own_number = [hidden] if hidden and not has_key and not _WITHOUT_ROWID.search(created) else []
-    names = ", ".join([*own_number, *map(name, stored)])
+    names = ", ".join([*_own_number(connection, table, columns), *map(name, stored)])
+    numbered = "autoincrement" in created.lower()
     lines = [
+        *(_NUMBERS if numbered else ()),
         f"DROP TABLE IF EXISTS main.{name(table)};",
         created.rstrip("; \n") + ";",
         f"INSERT INTO main.{name(table)}({names}) SELECT {names} FROM daytwo.{name(table)};",  # noqa: S608
     ]
     query = "SELECT sql FROM sqlite_master WHERE tbl_name=? AND type IN ('index', 'trigger') AND sql IS NOT NULL"
     lines += [sql.rstrip("; \n") + ";" for (sql,) in connection.execute(query + " ORDER BY type", [table])]
-    if "autoincrement" in created.lower():
+    if numbered:
         key = text(table)
         lines += [
             f"DELETE FROM main.sqlite_sequence WHERE name={key};",  # noqa: S608
-            f"INSERT INTO main.sqlite_sequence SELECT * FROM daytwo.sqlite_sequence WHERE name={key};",  # noqa: S608
+            f"INSERT INTO main.sqlite_sequence SELECT name, max(seq) FROM temp.daytwo_numbers WHERE name={key}"  # noqa: S608
+            " GROUP BY name;",
+            "DROP TABLE temp.daytwo_numbers;",
         ]
     return lines
+
+
+def stale_indexes(path: Path, wanted: Iterable[str], run: Run) -> tuple[str, ...]:
+    """What is said of full-text indexes of tables that are replaced: their triggers do not see it.
+
+    Args:
+        path: a private copy of the database that brings the tables.
+        wanted: the tables.
+        run: the run it belongs to.
+    """
+    replaced = {table.lower() for table in wanted}
+    with private(path, run) as connection:
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE type='table' ORDER BY name").fetchall()
+    indexes = [(index, _CONTENT.search(sql or "")) for index, sql in found]
+    return tuple(
+        f"the full-text index {index} is as it was: have it made anew with"
+        f" INSERT INTO {name(index)}({name(index)}) VALUES('rebuild')"
+        for index, content in indexes
+        if content and content[2].strip().lower() in replaced
+    )
+
+
+def _own_number(connection: sqlite3.Connection, table: str, columns: list[tuple[Any, ...]]) -> list[str]:
+    """The name of a row's own number, which is kept as full-text indexes refer to it; nothing where rows have none."""
+    taken = {column[1].lower() for column in columns}
+    for alias in ("rowid", "_rowid_", "oid"):
+        if alias not in taken:
+            with suppress(sqlite3.OperationalError):  # a table WITHOUT ROWID
+                connection.execute(f"SELECT {alias} FROM {name(table)} LIMIT 0")  # noqa: S608
+                return [alias]
+    return []
 
 
 def rows(path: Path, item: str, run: Run) -> Iterator[bytes]:
     """A table as CSV with its column names (blobs in hexadecimal), or, asked for as `NAME.sql`, as SQL.
 
+    Texts come out byte by byte, whether or not they are what they say they are.
+
     Raises:
         UsageError: there is no such table.
     """
     with private(path, run) as connection:
+        connection.text_factory = lambda found: found.decode("utf-8", "surrogateescape")
         there = tables(connection)
         if item in there:
             yield from _csv(connection, item)
@@ -285,15 +329,26 @@ def _csv(connection: sqlite3.Connection, table: str) -> Iterator[bytes]:
         yield out.getvalue().encode("utf-8", "surrogateescape")
         out.seek(0)
         out.truncate()
-    yield out.getvalue().encode()
+    yield out.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _sql(connection: sqlite3.Connection, table: str) -> Iterator[bytes]:
     (created,) = connection.execute("SELECT sql FROM sqlite_master WHERE type='table' AND name=?", [table]).fetchone()
-    yield created.encode() + b";\n"
+    yield (created + ";\n").encode("utf-8", "surrogateescape")
     columns = [row[1] for row in connection.execute(f"PRAGMA table_xinfo({name(table)})") if row[6] == 0]
-    quoted = " || ', ' || ".join(f"quote({name(column)})" for column in columns)
-    head = f"INSERT INTO {name(table)}({', '.join(map(name, columns))}) VALUES("
-    cursor = connection.execute(f"SELECT {quoted} FROM {name(table)}")  # noqa: S608
+    names = ", ".join(map(name, columns))
+    cursor = connection.execute(f"SELECT {names} FROM {name(table)}")  # noqa: S608
     while batch := cursor.fetchmany(1000):
-        yield "".join(f"{head}{values});\n" for (values,) in batch).encode()
+        lines = (f"INSERT INTO {name(table)}({names}) VALUES({', '.join(map(_literal, row))});\n" for row in batch)
+        yield "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _literal(value: object) -> str:
+    """A value in SQL; SQLite's own `quote` ends a text at its first NUL, and has no infinity that can be read back."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, str):
+        return f"CAST(x'{value.encode('utf-8', 'surrogateescape').hex()}' AS TEXT)" if "\0" in value else text(value)
+    return repr(value).replace("inf", "9e999")

@@ -1,5 +1,6 @@
 """A database file where it is, on this machine, in a container or on a host: copied away, and put in use there."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,8 @@ from daytwo.core.target import LOCAL, Container, Target
 from daytwo.services.sqlite import database
 from daytwo.services.sqlite.swap import Names
 
+_ABSENT = re.compile(r"could not find|could not be found|no such file", re.IGNORECASE)
+"""How `docker cp` and `podman cp` say that there is no such file in the container."""
 _PATIENCE = 60
 """Seconds to wait for others who have locked the database."""
 
@@ -244,8 +247,8 @@ class DatabasePlace:
                     out.write(chunk)
         except CommandError as error:
             to.unlink()
-            if not end:
-                raise SourceError(f"{self.path} cannot be copied: {error.what}", where=str(self.target)) from None
+            if not end or not _ABSENT.search(error.what):  # without its log or journal it is stale or torn
+                raise SourceError(f"{self.path}{end} cannot be copied: {error.what}", where=str(self.target)) from None
 
     def checkpoint(self, live: str, run: Run) -> None:
         """Have SQLite take what is in the write-ahead log into the file, as far as others let it."""
@@ -272,7 +275,9 @@ class DatabasePlace:
         if tool.program == "python3":
             capture(self.target, tool.python(_PYTHON_RUN, live, str(patience)), run, stdin=sql.encode())
         else:
-            argv = command("sqlite3", "-batch", "-bail", live, env=C)
+            argv = command(
+                "sqlite3", "-init", "/dev/null", "-batch", "-bail", live, env=C
+            )  # a ~/.sqliterc sets pragmas
             capture(self.target, argv, run, stdin=f".timeout {patience * 1000}\n{sql}".encode())
 
     def bring(self, file: Path, path: str, run: Run) -> None:

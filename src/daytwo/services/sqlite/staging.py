@@ -49,11 +49,15 @@ class StagedTables(StagedDatabase):
         names: its file there, and those beside it.
         sql: what replaces the tables.
         counts: their rows.
+        warnings: what a person should see to.
         run: the restore's run.
     """
 
-    def __init__(self, place: DatabasePlace, names: Names, sql: str, counts: Mapping[str, int], run: Run) -> None:
-        super().__init__(place, names, counts, (), run)
+    def __init__(
+        self, place: DatabasePlace, names: Names, sql: str, counts: Mapping[str, int], warnings: tuple[str, ...],
+        run: Run,
+    ) -> None:  # fmt: skip
+        super().__init__(place, names, counts, warnings, run)
         self._sql = sql
 
     def swap(self) -> Swapped:
