@@ -115,7 +115,12 @@ EXCLUDES: list[tuple[list[str], set[str]]] = [
     (["**/cache/**"], {"cache", "cache/x", "c/cache", "c/cache/y"}),
     (["./b"], {"b"}),
     (["[ab]"], {"a", "b"}),
-    (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x"}),
+    (["[!ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x", "logs/é"}),
+    (["[^ab]"], {"c", "c/d", "c/e.log", "c/cache", "c/cache/y", "cache/x", "logs/é"}),
+    (["logs/?"], {"logs/é"}),
+    (["/logs/??"], set()),
+    (["[à-ÿ]"], {"logs/é"}),
+    (["logs//é"], {"logs/é"}),
     (["c?che/*"], {"cache/x"}),
     (["*/e.log"], {"c/e.log"}),
     (["nothing"], set()),
@@ -125,6 +130,6 @@ EXCLUDES: list[tuple[list[str], set[str]]] = [
 
 def fill_for_excludes(root: Path) -> None:
     """Make a folder with a few files."""
-    for name in ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"):
+    for name in ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log", "logs/é"):
         (root / name).parent.mkdir(exist_ok=True, parents=True)
         (root / name).write_text(name)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from daytwo.core.errors import SourceError
 from daytwo.core.run import Run
 from daytwo.core.service import Place, Service
 from daytwo.core.tarball import listing
@@ -118,3 +119,14 @@ def test_paths_that_make_no_sense(paths: list[str]) -> None:
 def test_paths_elsewhere_are_absolute() -> None:
     with pytest.raises(ValueError, match="absolute"):
         EnvSettings.model_validate({"kind": "env", "paths": [".env"], "container": "app"})
+
+
+@pytest.mark.parametrize("paths", [["app/.env", "app/link"], ["app/.env", "app/*ink"], ["app/link"]])
+def test_f01_a_link_to_nothing_is_no_file_of_settings(tmp_path: Path, paths: list[str]) -> None:
+    run = Run("0123456789abcdef", tmp_path, timeout=120)
+    case = EnvCase(tmp_path)
+    case.fill()
+    (tmp_path / "app" / "link").symlink_to("/run/secrets/not-mounted")
+    (component,) = env(tmp_path, *paths).components()
+    with pytest.raises(SourceError, match=r"is a link to nothing|neither a file nor a folder"):
+        dump_to_file(component, run, tmp_path)

@@ -1,9 +1,11 @@
 """Kind `files` on this machine."""
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from daytwo.core.errors import DaytwoError, HostileArchiveError, IntegrityError, SourceError, UsageError
+from daytwo.core.fileset import Choice
 from daytwo.core.fileset import site as sites
+from daytwo.core.fileset.reading import gnu_dump
 from daytwo.core.fileset.swap import Plan, mark_of
 from daytwo.core.fileset.words import understand
 from daytwo.core.run import Run
@@ -22,6 +26,7 @@ from daytwo.core.tarball import listing, summary
 from daytwo.core.target import LOCAL
 from daytwo.services.files import Files, FilesSettings
 from tests.contract.services import ServiceCase, ServiceContract, dump_to_file, source_of
+from tests.parts.need import require
 from tests.services import folders
 
 
@@ -212,6 +217,29 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+
+@contextlib.contextmanager
+def mounted(point: Path, other: Path) -> Iterator[None]:
+    """Another folder of the same file system, with a file in it, mounted on a new one."""
+    point.mkdir()
+    other.mkdir()
+    (other / "inside").write_text("of the other")
+    subprocess.run(["mount", "--bind", other, point], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def use_busybox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have busybox's be the only tar there is."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "tar").symlink_to(require("busybox", package="busybox-static"))
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+
+
 def dumped(service: Service, run: Run, folder: Path) -> tuple[Source, set[str]]:
     (component,) = service.components()
     source, _ = dump_to_file(component, run, folder)
@@ -245,8 +273,73 @@ def test_patterns_that_not_all_tools_understand_alike_are_refused(pattern: str, 
         assert any(words in error["msg"] for words in ("understood", "from a later letter"))
 
 
+@pytest.mark.parametrize(
+    "pattern", ["", " ", ".", "./", "/", "//", "..", "../a", "a/..", "a/./b", "a/**/b", "**", "**/a/b"]
+)
+def test_patterns_that_are_no_path_from_the_folder_on_are_refused(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"from the folder on|not understood"):
+        files(tmp_path, path="data", exclude=[pattern])
+
+
 def test_a_path_is_no_pattern(tmp_path: Path) -> None:
     assert files(tmp_path, path="up\\loads").settings.path == "up\\loads"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("*", {"a", "é", "^x", "b1"}),
+        ("?", {"a", "é"}),
+        ("??", {"^x", "b1"}),
+        ("[^a]*", {"é", "^x", "b1"}),
+        ("[!a]*", {"é", "^x", "b1"}),
+        ("[à-ÿ]", {"é"}),
+        (".*", {".hidden"}),
+        ("[.]*", set()),
+    ],
+)
+def test_a_path_pattern_means_what_it_means_in_a_shell_whatever_the_locale(
+    tmp_path: Path, run: Run, pattern: str, taken: set[str]
+) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    for name in ("a", "é", "^x", "b1", ".hidden"):
+        (root / name).touch()
+    service = files(tmp_path, path=f"data/{pattern}")
+    assert {path.name for path in root.iterdir() if Choice((str(root / pattern),)).takes(path.name)} == taken
+    if not taken:
+        with pytest.raises(SourceError, match="nothing is at"), service.components()[0].dump(run):
+            pass
+        return
+    _, found = dumped(service, run, tmp_path)
+    assert found == taken
+
+
+@root_only
+@pytest.mark.parametrize("tar", ["gnu", "busybox"])
+@pytest.mark.parametrize("path", ["data", "link", "data/*", "link/[cm]*"])
+def test_one_file_system_leaves_out_what_is_mounted_whoever_reads_it(
+    root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tar: str, path: str
+) -> None:
+    if tar == "busybox":
+        use_busybox(tmp_path, monkeypatch)
+    (root.parent / "link").symlink_to("data")
+    with mounted(root / "c" / "mnt [1]", tmp_path / "other"):
+        _, whole = dumped(files(root.parent, path=path), run, tmp_path)
+        (tmp_path / "again").mkdir()
+        _, found = dumped(files(root.parent, path=path, one_file_system=True), run, tmp_path / "again")
+    assert whole - found == {"c/mnt [1]/inside"}
+
+
+def test_one_file_system_is_left_to_tar_where_no_list_of_mounts_is(
+    root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sites, "mounts", lambda *place: ([], []))
+    service = files(root.parent, path="data", one_file_system=True)
+    _, found = dumped(service, run, tmp_path)
+    assert "c/d" in found
+    assert "--one-file-system" in gnu_dump("/", (), Choice(("/data",)), None).argv
+    assert "--one-file-system" not in gnu_dump("/", (), Choice(("/data",)), ()).argv
 
 
 def test_the_same_files_give_the_same_bytes(root: Path, run: Run, tmp_path: Path) -> None:
@@ -270,7 +363,7 @@ def test_what_restores_left_is_never_in_a_dump(root: Path, run: Run, tmp_path: P
     assert not [path for path in found if "daytwo" in path]
     with service.components()[0].dump(run) as dump:
         assert isinstance(dump, Tree)
-        assert dump.facts().counts["files"] == 7
+        assert dump.facts().counts["files"] == 8
     service = files(root.parent, path="data/*")
     _, found = dumped(service, run, tmp_path)
     assert not [path for path in found if "daytwo" in path]
@@ -307,6 +400,26 @@ class TestTree:
         assert facts.counts == {}
         assert "changed while the folder was read" in facts.warnings[0]
 
+    @pytest.mark.parametrize("change", ["nothing", "hard link", "growth"])
+    def test_counts_hold_for_who_reads_the_stream_and_who_reads_by_path(
+        self, root: Path, run: Run, change: str
+    ) -> None:
+        if change == "hard link":
+            (root / "h").hardlink_to(root / "a")
+        (component,) = files(root.parent, path="data").components()
+        time.sleep(0.05)  # the clock of change times is coarse; what was made before the dump must look like it
+        with component.dump(run) as dump:
+            assert isinstance(dump, Tree)
+            assert dump.excludes, "restic asks for them when it begins"
+            size = sum(len(chunk) for chunk in dump.chunks())
+            if change == "growth":
+                (root / "a").write_text("more by the time that restic comes to it")
+            facts = dump.facts()
+        assert size > 0
+        assert facts.tools.keys() == {"tar"}
+        expected = {"nothing": {"files": 8, "bytes": 45}, "hard link": {"files": 9}, "growth": {}}
+        assert dict(facts.counts) == expected[change]
+
     def test_sockets_and_pipes_are_left_out_by_name(self, root: Path, run: Run, tmp_path: Path) -> None:
         os.mkfifo(root / "c" / "pi*pe")
         service = files(root.parent, path="data")
@@ -329,8 +442,10 @@ class TestTree:
         (root / "h").hardlink_to(root / "a")
         _, facts = dump_to_file(files(root.parent, path="data").components()[0], run, tmp_path)
         assert facts.counts == {
-            "files": 8,
-            "bytes": sum(map(len, ("a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"))),
+            "files": 9,
+            "bytes": sum(
+                map(len, (b"logs/\xc3\xa9", "a", "b", "c/d", "c/e.log", "cache/x", "c/cache/y", "logs/1.log"))
+            ),
         }
 
 
@@ -466,6 +581,48 @@ class TestRestore:
         assert not (Path(swapped.kept) / "a").exists()
         assert not (Path(swapped.kept) / "c" / "d").exists()
 
+    @root_only
+    @pytest.mark.parametrize(("at", "only"), [("c/mnt", ()), ("c/mnt", ("c",)), ("mnt", ()), ("mnt", ("mnt",))])
+    def test_what_is_mounted_inside_is_never_moved_away(
+        self, root: Path, run: Run, tmp_path: Path, at: str, only: tuple[str, ...]
+    ) -> None:
+        with mounted(root / at, tmp_path / "other"):
+            (component,) = files(root.parent, path="data").components()
+            source, _ = dump_to_file(component, run, tmp_path)
+            before = folders.look(root)
+            with pytest.raises(SourceError, match="is mounted inside"):
+                component.stage(source, run, only=only)
+            assert folders.look(root) == before
+            assert folders.leftovers(root) == []
+            swapped = component.stage(source, run, only=("logs",)).swap()
+            assert (root / at / "inside").read_text() == "of the other"
+            subprocess.run(swapped.drop, shell=True, check=True)
+
+    @root_only
+    def test_what_is_mounted_while_it_is_staged_is_not_moved_away(self, root: Path, run: Run, tmp_path: Path) -> None:
+        (component,) = files(root.parent, path="data/*").components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        staged = component.stage(source, run)
+        with mounted(root / "c" / "mnt", tmp_path / "other"):
+            with pytest.raises(SourceError, match="is mounted inside"):
+                staged.swap()
+            staged.discard()
+            with pytest.raises(SourceError, match="is mounted inside"):
+                component.stage(source, run)
+        assert folders.leftovers(root) == []
+
+    @root_only
+    def test_with_one_file_system_what_is_mounted_inside_stays(self, root: Path, run: Run, tmp_path: Path) -> None:
+        with mounted(root / "mnt", tmp_path / "other"):
+            (component,) = files(root.parent, path="data", one_file_system=True).components()
+            source, _ = dump_to_file(component, run, tmp_path)
+            (root / "a").write_text("live")
+            swapped = component.stage(source, run).swap()
+            assert (root / "a").read_text() == "a"
+            assert (root / "mnt" / "inside").read_text() == "of the other"
+            subprocess.run(swapped.drop, shell=True, check=True)
+            assert folders.leftovers(root) == []
+
     @pytest.mark.parametrize("mounted", [False, True])
     def test_only_some_paths(
         self, root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: bool
@@ -507,9 +664,57 @@ class TestRestore:
         with pytest.raises(UsageError):
             list(component.extract(source, "nope", run))
 
+    def test_verify_compares_with_what_was_counted(self, root: Path, run: Run, tmp_path: Path) -> None:
+        (component,) = files(root.parent, path="data").components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        assert dict(component.verify(source, run).counts) == dict(source.record.counts)
+        counts = {**source.record.counts, "files": 9}
+        other = source_of(tmp_path / "uploads.tar", source.record.model_copy(update={"counts": counts}), tmp_path)
+        with pytest.raises(IntegrityError, match="files: 8 instead of 9"):
+            component.verify(other, run)
+
+    @root_only
+    def test_busybox_gives_files_to_the_numbers_of_their_owners_as_gnu_tar_does(
+        self, root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_busybox(tmp_path, monkeypatch)
+        os.chown(root / "a", 12345, 23456)
+        (component,) = files(root.parent, path="data").components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        path = tmp_path / "uploads.tar"
+        info = tarfile.TarInfo("a")
+        info.uid, info.gid, info.uname, info.gname = 12345, 23456, "daemon", "daemon"
+        with tarfile.open(path, "w") as tar:
+            tar.addfile(info)
+        crafted = source_of(path, source.record.model_copy(update={"plain": None, "counts": {}}), tmp_path / "w")
+        component.stage(crafted, run, only=("a",)).swap()
+        assert ((root / "a").stat().st_uid, (root / "a").stat().st_gid) == (12345, 23456)
+
+    @root_only
+    def test_busybox_gives_permissions_back_to_another_user_than_root_as_gnu_tar_does(
+        self, root: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (root / "a").chmod(0o666)
+        (root / "c").chmod(0o777)
+        (component,) = files(root.parent, path="data").components()
+        source, _ = dump_to_file(component, run, tmp_path)
+        use_busybox(tmp_path, monkeypatch)
+        real = (tmp_path / "bin" / "tar").rename(tmp_path / "bin" / "busybox")
+        user = (
+            "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override"
+        )
+        (tmp_path / "bin" / "tar").write_text(f'#!/bin/sh\nexec {user} {real} tar "$@"\n')
+        (tmp_path / "bin" / "tar").chmod(0o755)
+        old = os.umask(0o022)
+        try:
+            component.stage(source, run).swap()
+        finally:
+            os.umask(old)
+        assert ((root / "a").stat().st_uid, (root / "a").stat().st_mode & 0o7777) == (65534, 0o666)
+        assert (root / "c").stat().st_mode & 0o7777 == 0o777
+
     def test_f10_a_hostile_archive_is_refused_and_nothing_is_left(self, root: Path, run: Run, tmp_path: Path) -> None:
         import io
-        import tarfile
 
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w") as tar:
@@ -544,7 +749,7 @@ class TestRestore:
         )
         lossy.chmod(0o755)
         monkeypatch.setenv("PATH", f"{lossy.parent}:{os.environ['PATH']}")
-        with pytest.raises(IntegrityError, match="6 files"):
+        with pytest.raises(IntegrityError, match="7 files"):
             component.stage(source, run)
         assert folders.leftovers(root) == []
 
@@ -561,7 +766,7 @@ class TestRestore:
         assert len(ids) == 3
 
     def test_identity_says_what_is_there(self, root: Path, run: Run) -> None:
-        assert files(root.parent, path="data").components()[0].identity(run).holds.startswith("7 files")
+        assert files(root.parent, path="data").components()[0].identity(run).holds.startswith("8 files")
         assert files(root.parent, path="none").components()[0].identity(run).holds == "nothing"
         assert files(root.parent, path="none/*").components()[0].identity(run).holds == "nothing"
         assert files(root.parent, path="data/[ab]").components()[0].identity(run).holds.startswith("2 files")
@@ -667,8 +872,10 @@ class TestInterrupted:
         assert {k: v[4] for k, v in after.items()} == {k: v[4] for k, v in before.items()}
         assert not Path(plan.journal).exists()
 
-    def test_sweep_removes_what_a_dead_run_staged(self, root: Path, run: Run) -> None:
-        (component,) = files(root.parent, path="data").components()
+    @pytest.mark.parametrize("path", ["data", "link"])
+    def test_sweep_removes_what_a_dead_run_staged(self, root: Path, run: Run, path: str) -> None:
+        (root.parent / "link").symlink_to("data")
+        (component,) = files(root.parent, path=path).components()
         mark = mark_of("89abcdef01234567", "uploads.tar")
         beside = root.parent / f"data.daytwo-new-{mark}"
         inside = root / f".daytwo-new-{mark}"

@@ -231,6 +231,23 @@ def test_what_a_bundle_does_not_hold_is_told_of(path: Path, run: Run, tmp_path: 
     assert "of 2 stashes" in text
 
 
+def test_a_commit_that_only_another_work_tree_is_at_is_told_of(path: Path, run: Run, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    git(path, "worktree", "add", "--quiet", "--detach", str(linked))
+    for place in (path, linked):
+        assert "work tree" not in " ".join(dump_to_file(component(place), run, tmp_path)[1].warnings)
+    lost = commit(linked, "read me", "without a branch")
+    _, facts = dump_to_file(component(path), run, tmp_path)
+    assert "1 commits that only another work tree is at" in " ".join(facts.warnings)
+    _, facts = dump_to_file(component(linked), run, tmp_path)
+    assert lost in facts.contents[0]
+    assert "work tree is at" not in " ".join(facts.warnings)
+    git(path, "checkout", "--quiet", "--detach")
+    commit(path, "read me", "without a branch either")
+    _, facts = dump_to_file(component(linked), run, tmp_path)
+    assert "1 commits that only another work tree is at" in " ".join(facts.warnings)
+
+
 def test_uncommitted_files_are_kept_aside_and_configuration_stays(path: Path, run: Run, tmp_path: Path) -> None:
     git(path, "remote", "add", "origin", "https://example.org/x.git")
     hook = path / ".git" / "hooks" / "pre-commit"

@@ -47,8 +47,9 @@ def rebased(chunks: Iterable[bytes], folder: str) -> Iterator[bytes]:
 def simplified(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The stream as every tar reads it: GNU long names, no extended headers, sparse files with their holes filled.
 
-    What only extended headers can say (extended attributes, ACLs, parts of a second) is lost. busybox's tar skips
-    extended headers, and would restore such files under a wrong name or with a wrong content.
+    What only extended headers can say (extended attributes, ACLs, parts of a second) is lost, and so are the names of
+    users and groups: busybox's tar would give files to whoever has that name there, GNU's goes by the number. busybox's
+    skips extended headers, too, and would restore such files under a wrong name or with a wrong content.
 
     Args:
         chunks: the archive.
@@ -73,7 +74,7 @@ def _simple_head(entry: Entry) -> bytes:
     size = b"%011o\0" % member.size if member.size < _OCTAL_LIMIT else b"\x80" + member.size.to_bytes(11, "big")
     flag = block[156:157] if member.type is not Type.FILE else b"0"
     fields = (name[:100].ljust(100, b"\0"), _owned(entry, block), size, block[136:156], flag,
-              link[:100].ljust(100, b"\0"), b"ustar  \0", block[265:329])  # fmt: skip
+              link[:100].ljust(100, b"\0"), b"ustar  \0")  # fmt: skip
     return long + checksummed(b"".join(fields).ljust(BLOCK, b"\0"))
 
 

@@ -11,7 +11,7 @@ import pytest
 from daytwo.core.errors import HostileArchiveError, SourceError, UnreachableError
 from daytwo.core.fileset.volume import _in_a_container
 from daytwo.core.run import Run
-from daytwo.core.service import Place, Service, Tree
+from daytwo.core.service import Component, Place, Service, Tree
 from daytwo.core.tarball import listing
 from daytwo.core.target import LOCAL, Container, Ssh
 from daytwo.services.env import Env, EnvSettings
@@ -234,6 +234,38 @@ class TestDockerCp:
                 with pytest.raises((SourceError, Exception)) as caught:
                     dump_to_file(files(path, container=name).components()[0], run, tmp_path)
                 assert "daytwo" in type(caught.value).__module__
+
+    def test_f01_every_path_must_be_there_and_links_to_secrets_are_not_taken_for_them(
+        self, engine: DockerEngine, run: Run, tmp_path: Path
+    ) -> None:
+        def env(*paths: str) -> Component:
+            settings = EnvSettings(kind="env", paths=paths, container=name)
+            return Env("env", settings, Place(tmp_path, "app", "test")).components()[0]
+
+        with engine.container() as name:
+            engine.run("exec", name, "sh", "-c", f"{FILL}; touch /data/.env; ln -s /data/a /data/link")
+            engine.run("stop", "--time", "1", name)
+            source, _ = dump_to_file(env("/data/[ab]", "/data/.e*"), run, tmp_path)
+            assert {member.path for member in listing(source.chunks())} == {"a", ".env"}
+            with pytest.raises(SourceError, match="nothing is at /data/gone"):
+                dump_to_file(env("/data/a", "/data/gone"), run, tmp_path)
+            with pytest.raises(SourceError, match="link is a link"):
+                dump_to_file(env("/data/a", "/data/link"), run, tmp_path)
+
+    def test_what_is_mounted_inside_is_left_out_with_one_file_system(
+        self, engine: DockerEngine, run: Run, tmp_path: Path
+    ) -> None:
+        (tmp_path / "cache").mkdir()
+        with engine.container("--volume", f"{tmp_path / 'cache'}:/data/cache") as name:
+            engine.run("exec", name, "sh", "-c", f"{FILL}; touch /data/cache/x")
+            engine.run("stop", "--time", "1", name)
+            found = []
+            for only in (False, True):
+                source, _ = dump_to_file(
+                    files("/data", container=name, one_file_system=only).components()[0], run, tmp_path
+                )
+                found.append({member.path for member in listing(source.chunks())})
+            assert found[0] - found[1] == {"cache/x"}
 
     def test_a_hard_link_to_what_is_excluded_is_told_of(self, engine: DockerEngine, run: Run, tmp_path: Path) -> None:
         with engine.container() as name:

@@ -1,7 +1,7 @@
 """Which files: paths, patterns and what is left out. Pure functions of the settings; nothing is looked at."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from posixpath import basename, commonpath, dirname, normpath
@@ -48,19 +48,28 @@ class Choice:
         return tuple("./" + normpath(path)[skip:] for path in self.paths)
 
     @property
+    def globs(self) -> tuple[str, ...]:
+        """The patterns for a shell: they match all that `takes` does, and maybe more."""
+        return tuple(_widened(pattern) for pattern in self.patterns)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """The excludes, daytwo's own leftovers included: `/a/b` counts from the folder on, `b` is a name anywhere."""
         return (*OWN, *(_clean(pattern) for pattern in self.excludes))
 
     def exclude_options(self) -> Iterator[str]:
-        """The excludes as options of tar; GNU's and busybox's understand them alike."""
+        """The excludes as options of GNU tar in the C locale: they leave out nothing that `leaves_out` does not.
+
+        There a byte is a letter, so a pattern with a class that may be of other letters than ASCII's is missing.
+        """
         for pattern in self.left_out:
-            # With `*/` before it, a pattern like `?` does not match the folder `.` itself.
-            yield f"--exclude={'.' if pattern.startswith('/') else '*/'}{pattern}"
+            for plain in _of_bytes(pattern):
+                # With `*/` before it, a pattern like `?` does not match the folder `.` itself.
+                yield f"--exclude={'.' if plain.startswith('/') else '*/'}{plain}"
 
     def exclude_tests(self) -> Iterator[str]:
         """The excludes, without daytwo's own, as tests of `find`; they find all that is left out, and maybe more."""
-        for number, pattern in enumerate(_clean(one) for one in self.excludes):
+        for number, pattern in enumerate(_widened(_clean(one)) for one in self.excludes):
             yield from ("-o",) if number else ()
             yield from ("-path", f".{pattern}") if pattern.startswith("/") else ("-name", pattern)
 
@@ -72,13 +81,25 @@ class Choice:
         """Whether a path from the base on belongs to the selection."""
         return self._taken.search(path) is not None
 
+    def unmatched(self, found: Iterable[str]) -> list[str]:
+        """Those of the paths and patterns that none of these paths, from the base on, is one of."""
+        left = list(self._matchers)
+        for one in found:
+            left = [path for path in left if not self._matchers[path].search(one)]
+        return left
+
     @cached_property
     def _left_out(self) -> re.Pattern[str]:
         return _compiled(self.left_out)
 
     @cached_property
+    def _matchers(self) -> dict[str, re.Pattern[str]]:
+        pairs = zip(self.paths, self.patterns, strict=True)
+        return {path: _compiled((pattern[1:],), hidden=False) for path, pattern in pairs}
+
+    @cached_property
     def _taken(self) -> re.Pattern[str]:
-        return _compiled(tuple(pattern[1:] for pattern in self.patterns))
+        return _compiled(tuple(pattern[1:] for pattern in self.patterns), hidden=False)
 
     def __str__(self) -> str:
         return ", ".join(self.paths)
@@ -103,6 +124,22 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern}: a bracket is not closed, or holds what is not understood; `[[]` is a bracket")
 
 
+def check_exclude(pattern: str) -> None:
+    """Refuse a pattern of what is left out that is no name, and no path from the folder on.
+
+    restic takes `.` and an empty name for the folder itself and would leave out everything.
+
+    Raises:
+        ValueError: it is none, or one that is not understood alike everywhere.
+    """
+    check_pattern(pattern)
+    parts = _clean(pattern).removeprefix("/").split("/")
+    if any(not part.strip() or part in (".", "..") for part in parts):
+        raise ValueError(f"'{pattern}' is neither a name nor a path from the folder on, such as `cache` or `/logs/old`")
+    if "**" in parts or (pattern.startswith("**/") and len(parts) > 1):
+        raise ValueError(f"{pattern}: ** is not understood there; a name without a slash is left out anywhere")
+
+
 def has_wildcard(path: str) -> bool:
     """Whether it is a pattern rather than a path."""
     return any(letter in path for letter in "*?[")
@@ -124,22 +161,44 @@ def _fixed(path: str) -> str:
 def _clean(pattern: str) -> str:
     """A pattern in one of two forms, `/from/the/folder` or `name-anywhere`."""
     anchored = pattern.startswith(("/", "./"))
+    pattern = re.sub("/+", "/", pattern)
     clean = pattern.removeprefix("./").strip("/").removeprefix("**/").removesuffix("/**")
     return "/" + clean if anchored or "/" in clean else clean
 
 
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """One regular expression that finds any of the patterns in a path, or above it."""
-    parts = [f"^{_regex(p[1:])}" if p.startswith("/") else f"(?:^|/){_regex(p)}" for p in patterns]
+def _widened(pattern: str) -> str:
+    """A pattern that matches as much and maybe more, of which every shell and every locale thinks the same."""
+    return _CLASS.sub("*", pattern).replace("?", "*")
+
+
+def _of_bytes(pattern: str) -> Iterator[str]:
+    """The pattern where each byte is a letter, such that it matches no more than among letters; none where it cannot.
+
+    Bytes beyond ASCII are no way out: `docker exec` takes text only.
+    """
+    if all(found.isascii() and found[1] not in "!^" for found in _CLASS.findall(pattern)):
+        yield pattern.replace("?", "[ -~]")
+
+
+def _compiled(patterns: tuple[str, ...], *, hidden: bool = True) -> re.Pattern[str]:
+    """One regular expression that finds any of the patterns in a path, or above it.
+
+    Args:
+        patterns: in the form of `_clean`.
+        hidden: whether a wildcard matches the dot that a name begins with, as it does not in a shell.
+    """
+    parts = [f"^{_regex(p[1:], hidden)}" if p.startswith("/") else f"(?:^|/){_regex(p, hidden)}" for p in patterns]
     return re.compile(f"(?:{'|'.join(parts)})(?:/|$)", re.DOTALL)
 
 
-def _regex(pattern: str) -> str:
+def _regex(pattern: str, hidden: bool = True) -> str:
     """A pattern as a regular expression; as in a shell, wildcards do not match a slash."""
     out, at = "", 0
     while at < len(pattern):
         letter = pattern[at]
         end = pattern.find("]", at + 2) if letter == "[" else -1
+        if not hidden and letter in "*?[" and pattern[at - 1 : at] in ("", "/"):
+            out += r"(?!\.)"
         if end > 0:
             inside = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
             out += f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"

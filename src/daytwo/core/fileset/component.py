@@ -8,9 +8,10 @@ from pathlib import Path
 from posixpath import dirname
 
 from daytwo.core.command import command
-from daytwo.core.errors import MissingToolError, SourceError, UnreachableError
+from daytwo.core.errors import IntegrityError, MissingToolError, SourceError, UnreachableError
 from daytwo.core.fileset import site as sites
 from daytwo.core.fileset.choice import Choice, parent_and_name
+from daytwo.core.fileset.mounts import Mount, mounts_below
 from daytwo.core.fileset.reading import LocalTree, TarDump, gnu_dump, plain_dump
 from daytwo.core.fileset.site import Site
 from daytwo.core.fileset.staging import stage
@@ -20,11 +21,14 @@ from daytwo.core.process import Process, capture
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Dump, Phase, Source, Staged, Verification
 from daytwo.core.tarball import Tally, listing, pick
+from daytwo.core.tarformat import Member, Type
 from daytwo.core.target import Container, Target
+from daytwo.core.tarjudge import printable
 from daytwo.core.tarname import rebased
 from daytwo.core.units import Size
 
 _SPARE = 16 << 20
+_MOUNTED = '{{range .Mounts}}{{.Destination}}{{"\\n"}}{{end}}'
 
 
 class FilesComponent(Component):
@@ -96,7 +100,8 @@ class FilesComponent(Component):
         if not roots:
             raise SourceError(f"everything at {choice} is excluded", where=where, hint="Correct `exclude`")
         names = b"\0".join(map(os.fsencode, roots)) if site.gnu and not whole else None
-        argv = gnu_dump(base, () if names else roots, choice) if site.gnu else plain_dump(base, roots, choice)
+        mounted = sites.mounted_inside(target, site.path, roots, run) if choice.one_file_system else ()
+        argv = gnu_dump(base, () if names else roots, choice, mounted) if site.gnu else plain_dump(base, roots, choice)
         begun = time.time()
         stream = TarDump(
             lambda: stack.enter_context(Process(target, argv, run, stdin=names)),
@@ -105,13 +110,11 @@ class FilesComponent(Component):
             run,
             where=where,
             may_be_empty=whole,
-            keep=lambda member: site.gnu or not choice.leaves_out(member.path),
+            keep=lambda member: not (choice.leaves_out(member.path) or _is_in(member.path, mounted or ())),
         )
         if not (whole and target.is_local):
             return stream
-        mounted = sites.mounted_below(target, base, run) if choice.one_file_system else []
-        below = tuple(path[len(base.rstrip("/")) :] for path in mounted)
-        return LocalTree(Path(base), choice, below, stream, self._identified(target, choice, run), begun)
+        return LocalTree(Path(base), choice, mounted or (), stream, self._identified(target, choice, run), begun)
 
     def _roots(self, target: Target, choice: Choice, site: Site, run: Run) -> tuple[str, tuple[str, ...]]:
         """The folder that names count from, and what is read from there on."""
@@ -124,9 +127,11 @@ class FilesComponent(Component):
 
     def _copied(self, target: Container, choice: Choice, run: Run, stack: ExitStack) -> Dump:
         """Read with `docker cp`, which needs no tar in the container and no running container."""
-        inspect = command("docker", "container", "inspect", "--format", "{{.State.Status}}", target.name)
-        capture(target.host, inspect, run)
+        inspect = command("docker", "container", "inspect", "--format", _MOUNTED, target.name)
         path = choice.single or choice.base
+        points = capture(target.host, inspect, run).text.splitlines()
+        inside = mounts_below(path, [Mount("", "", point) for point in points]) if choice.one_file_system else []
+        picked = _Picked(choice, tuple(point[len(path.rstrip("/")) :] for point in inside), str(target))
         argv = command("docker", "cp", "-L", f"{target.name}:{path}", "-", where=str(target))
         return TarDump(
             lambda: stack.enter_context(Process(target.host, argv, run)),
@@ -136,9 +141,8 @@ class FilesComponent(Component):
             where=f"{self.service} ({target})",
             may_be_empty=choice.single is not None,
             through=lambda chunks: rebased(chunks, parent_and_name(path)[1]),
-            keep=lambda member: (
-                not choice.leaves_out(member.path) and (choice.single is not None or choice.takes(member.path))
-            ),
+            keep=picked.keep,
+            missing=picked.missing,
         )
 
     def _identified(self, target: Target, choice: Choice, run: Run) -> Callable[[str], Identity]:
@@ -193,15 +197,30 @@ class FilesComponent(Component):
         return tuple(found)
 
     def verify(self, source: Source, run: Run) -> Verification:
-        """Read every header, and judge it as a restore would."""
+        """Read every header, judge it as a restore would, and compare what is there with what was counted.
+
+        A folder that was read by path has no digest: the counts are what tells that something is missing.
+
+        Raises:
+            HostileArchiveError, IntegrityError
+        """
         tally = Tally()
         for member in listing(source.chunks()):
             run.check()
             tally.add(member)
-        counted = tally.summary
+        counts = {"files": tally.summary.files, "bytes": tally.summary.bytes}
+        expected = source.record.counts.items()
+        if differing := [
+            f"{name}: {counts.get(name, 0)} instead of {n}" for name, n in expected if counts.get(name) != n
+        ]:
+            raise IntegrityError(
+                f"it holds something else than the manifest says ({'; '.join(differing)})",
+                where=self.name,
+                hint="Restore from another snapshot",
+            )
         return Verification(
             tool="daytwo tar reader",
-            counts={"files": counted.files, "bytes": counted.bytes},
+            counts=counts,
             contents=tally.contents,
         )
 
@@ -222,14 +241,14 @@ class FilesComponent(Component):
     def sweep(self, dead_run: str, run: Run) -> tuple[str, ...]:
         """Remove what a dead run staged here. A swap that was cut short is left alone and told of."""
         target, choice = self._choose(run)
-        path, mark = choice.single or choice.base, mark_of(dead_run, self.name)
-        plans = [Plan(target, path, mark, inside=inside) for inside in (False, True)]
+        site, mark = sites.look(target, choice.single or choice.base, run), mark_of(dead_run, self.name)
+        plans = [Plan(target, site.path, mark, inside=inside) for inside in (False, True)]
         if choice.single:
-            plans.append(Plan(target, dirname(choice.single), mark, inside=True))
+            plans.append(Plan(target, dirname(site.path), mark, inside=True))
         removed = []
         for plan in plans:
             if sites.exists(target, plan.journal, run):
-                run.warn(sites.interrupted(sites.look(target, path, run), target) or plan.journal)
+                run.warn(sites.interrupted(site, target) or plan.journal)
             elif sites.exists(target, plan.new, run):
                 sites.remove(target, run, plan.new)
                 removed.append(f"{plan.new} on {target}")
@@ -244,3 +263,50 @@ class FilesComponent(Component):
         for chunk in pick(source.chunks, item):
             run.check()
             yield chunk
+
+
+def _is_in(path: str, mounted: tuple[str, ...]) -> bool:
+    """Whether a path from the folder on is below a mount; the folder that it is mounted on is not."""
+    return any(f"/{path}".startswith(f"{point}/") for point in mounted)
+
+
+class _Picked:
+    """What is taken of a copy by `docker cp`, which may be of more than was chosen, and follows no link in it.
+
+    Args:
+        choice: what is chosen.
+        mounted: mounts that are left out, from the folder on, each beginning with a slash.
+        where: what to name in an error.
+    """
+
+    def __init__(self, choice: Choice, mounted: tuple[str, ...], where: str) -> None:
+        self._choice = choice
+        self._mounted = mounted
+        self._where = where
+        self._left = set(choice.paths) if choice.single is None else set[str]()
+
+    def keep(self, member: Member) -> bool:
+        """Whether it is taken.
+
+        Raises:
+            SourceError: it is a link, and what it leads to was asked for.
+        """
+        choice, path = self._choice, member.path
+        if choice.single is None:
+            if not choice.takes(path):
+                return False
+            if self._left:
+                self._left.intersection_update(choice.unmatched([path]))
+        if choice.leaves_out(path) or _is_in(path, self._mounted):
+            return False
+        if choice.follow and member.type is Type.SYMLINK:
+            raise SourceError(
+                f"{printable(path)} is a link to {printable(member.link)}, which cannot be followed from outside",
+                where=self._where,
+                hint="Start the container, or give the path that the link leads to",
+            )
+        return True
+
+    def missing(self) -> list[str]:
+        """Paths and patterns of which nothing was in the copy."""
+        return sorted(self._left)

@@ -1,6 +1,7 @@
 """Reads files as a tar stream, with the tar that is where they are, and counts what flows by."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from glob import escape
 from pathlib import Path
@@ -24,7 +25,7 @@ XATTRS = ("--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capa
 _STDERR_KEPT = 64 * 1024
 
 
-def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
+def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice, mounted: tuple[str, ...] | None = ()) -> Command:
     """GNU tar, told to write the same bytes for the same files.
 
     Access and change times are left out, as they change without the file changing.
@@ -33,13 +34,15 @@ def gnu_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
         base: the folder that names count from.
         roots: what to read, from there on; empty for names on standard input, each ended by a zero byte.
         choice: what is left out.
+        mounted: where, from the folder on, each beginning with a slash, something else is mounted that is left out;
+            None where tar has to see to it itself: to tar, a folder of the same disk is no mount, and a subvolume is.
     """
     return command(
         "tar", "--create", "--file=-", "--format=posix",
         "--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f",
         "--sort=name", "--numeric-owner", "--sparse", XATTRS, f"--directory={base}",
-        ("--one-file-system",) if choice.one_file_system else (), ("--dereference",) if choice.follow else (),
-        "--no-wildcards-match-slash", choice.exclude_options(),
+        ("--dereference",) if choice.follow else (), "--no-wildcards-match-slash", choice.exclude_options(),
+        ("--one-file-system",) if mounted is None else (f"--exclude=.{_escaped(path)}/*" for path in mounted),
         roots or ("--null", "--verbatim-files-from", "--files-from=-"),
         env=C, ok=(0, 1, 2),
     )  # fmt: skip
@@ -49,6 +52,10 @@ def plain_dump(base: str, roots: tuple[str, ...], choice: Choice) -> Command:
     """The tar of busybox, which knows neither holes nor attributes, nor, as some build it, any option to leave out."""
     follow = ("-h",) if choice.follow else ()
     return command("tar", "-c", follow, "-f", "-", "-C", base, roots, env=C, ok=(0, 1, 2))
+
+
+def _escaped(path: str) -> str:
+    return escape(path).replace("\\", "\\\\")
 
 
 class TarDump(Dump):
@@ -63,6 +70,7 @@ class TarDump(Dump):
         may_be_empty: whether an archive without a file is believed (an empty folder is one).
         through: what the program's output passes before it is counted.
         keep: which members stay.
+        missing: asked at the end: paths that should have been there and were not.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class TarDump(Dump):
         may_be_empty: bool = True,
         through: Callable[[Iterator[bytes]], Iterator[bytes]] = lambda chunks: chunks,
         keep: Callable[[Member], bool] = lambda member: True,
+        missing: Callable[[], list[str]] = list,
     ) -> None:
         self._start = start
         self._identity = identity
@@ -85,6 +94,7 @@ class TarDump(Dump):
         self._may_be_empty = may_be_empty
         self._through = through
         self._keep = keep
+        self._missing = missing
         self._tally = Tally()
         self._warnings: list[str] = []
         self.whole = False
@@ -105,6 +115,8 @@ class TarDump(Dump):
                 process.kill()
         if not self._tally.members or not (self._may_be_empty or self._tally.summary.files):
             raise SourceError("nothing was there any more when it was read", where=self._where)
+        if missing := self._missing():
+            raise SourceError(f"nothing is at {missing[0]}", where=self._where, hint="Check the path, or take it out")
 
     def _output(self, process: Process) -> Iterator[bytes]:
         """The program's output, and its failure after the last byte: before the archive's reader misses the rest."""
@@ -202,15 +214,17 @@ class LocalTree(Tree):
     def facts(self) -> DumpFacts:
         """What the stream held; where nobody read the stream, what a scan finds now.
 
-        A scan's counts are only given when nothing changed since reading began: else they would be compared, after a
-        restore, with what was read, and differ for no fault of anybody's.
+        Where somebody read the folder by path, counts are only given when nothing changed since reading began: else
+        they would be compared, after a restore, with what was read, and differ for no fault of anybody's.
 
         Raises:
             SourceError: a part of the folder cannot be read.
         """
-        if self._stream.whole:
+        if self._stream.whole and "excludes" not in vars(self):  # nobody asked what to leave out
             return self._stream.facts()
         found = scan(self.path, self._choice, self._mounted, self._begun)
+        if self._stream.whole:
+            return replace(self._stream.facts(), counts=_comparable(found))
         return DumpFacts(
             source=self._identity(holds(found.files, found.bytes)),
             counts=_comparable(found),

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import fsdecode
-from posixpath import dirname, join
+from posixpath import dirname
 
 from daytwo.core.command import command
 from daytwo.core.errors import MissingToolError, SourceError
@@ -51,7 +51,7 @@ shift
 IFS=
 for pattern in "$@"; do
   for found in $pattern; do
-    if [ -e "$found" ] || [ -L "$found" ]; then printf '%s\0' "$found"; else printf '\0%s\0' "$pattern"; fi
+    if [ -e "$found" ]; then printf '%s\0' "$found"; elif [ -L "$found" ]; then printf '\0%s\0' "$found"; fi
   done
 done
 """
@@ -162,24 +162,22 @@ def expand(target: Target, choice: Choice, run: Run, *, missing_ok: bool = False
         missing_ok: whether a pattern may match nothing.
 
     Raises:
-        SourceError: a pattern matches nothing.
+        SourceError: a pattern matches nothing, or a link that is followed leads to nothing.
     """
-    argv = command("sh", "-c", _EXPAND, "sh", choice.base, choice.patterns, ok=(0, 3), env=C)
+    argv = command("sh", "-c", _EXPAND, "sh", choice.base, choice.globs, ok=(0, 3), env=C)
     done = capture(target, argv, run)
     if done.code == 3:
         raise SourceError(f"{choice.base} is not there", where=str(target), hint="Check the path")
-    found: set[str] = set()
     fields = iter(done.stdout.split(b"\0")[:-1])
-    for field in fields:
-        if not field:
-            pattern = fsdecode(next(fields))
-            if missing_ok:
-                continue
-            path = join(choice.base, pattern[2:])
-            raise SourceError(f"nothing is at {path}", where=str(target), hint="Check the path, or take it out")
-        path = fsdecode(field)
-        if not choice.leaves_out(path[2:]):
-            found.add(path)
+    told = [(next(fields), True) if not field else (field, False) for field in fields]
+    # Most shells match `.` and `..` with `.*`.
+    names = {fsdecode(name)[2:]: dangling for name, dangling in told if not {b".", b".."} & set(name[2:].split(b"/"))}
+    there = [path for path in names if choice.takes(path)]
+    if not missing_ok and (lost := choice.unmatched(there)):
+        raise SourceError(f"nothing is at {lost[0]}", where=str(target), hint="Check the path, or take it out")
+    found = {f"./{path}" for path in there if not choice.leaves_out(path)}
+    if choice.follow and not missing_ok and (lost := [path for path in sorted(found) if names[path[2:]]]):
+        raise SourceError(f"{choice.base}{lost[0][1:]} is a link to nothing", where=str(target), hint="Mend the link")
     # A path inside another one that is also chosen would be dumped twice.
     return tuple(sorted(path for path in found if not any(path.startswith(other + "/") for other in found)))
 
@@ -246,6 +244,22 @@ def renameable(target: Target, path: str, run: Run) -> bool:
 def mounted_below(target: Target, path: str, run: Run) -> list[str]:
     """Paths below a folder where something else is mounted."""
     return mounts_below(path, mounts(target, run)[0])
+
+
+def mounted_inside(target: Target, folder: str, roots: tuple[str, ...], run: Run) -> tuple[str, ...] | None:
+    """What is mounted inside of what is read: from the folder on, each beginning with a slash. None where nobody tells.
+
+    Args:
+        target: where.
+        folder: without symbolic links.
+        roots: what is read, from the folder on, each beginning with `./`, or `.` for all; itself it is not inside.
+        run: the run it belongs to.
+    """
+    ours, _ = mounts(target, run)
+    if not ours:
+        return None
+    below = (path[len(folder.rstrip("/")) :] for path in mounts_below(folder, ours))
+    return tuple(path for path in below if any(f".{path}".startswith(f"{root}/") for root in roots))
 
 
 def put(target: Target, path: str, data: bytes | Iterable[bytes], run: Run) -> None:

@@ -44,10 +44,8 @@ class StagedFiles(Staged):
 
     def swap(self) -> Swapped:
         """Put them in use by renaming. What the backup leaves out stays, such as a database that is another service."""
-        plan = self._plan
-        if plan.entries is None:  # the whole folder; looked at now, as other services may have put theirs in use there
-            plan = replace(plan, keep=sites.left_out(plan.target, plan.path, self._choice, self._run))
-        return swap.swap(plan, self._run)
+        # looked at now, as other services may have put theirs in use there
+        return swap.swap(_keeping(self._plan, self._choice, self._run), self._run)
 
     def discard(self) -> None:
         """Remove them."""
@@ -71,6 +69,10 @@ def stage(target: Target, choice: Choice, source: Source, run: Run, only: tuple[
     plan = plan_for(
         target, choice, site, whole=whole, partial=bool(only), mark=swap.mark_of(run.id, source.record.name), run=run
     )
+    parts = tuple(sorted({normal(path).strip("/") for path in only}))
+    swap.refuse_mounts(
+        replace(plan, entries=parts) if only else _keeping(plan, choice, run), run
+    )  # before much is read
     members = _Members(wanted)
     swap.make_way(plan, run)
     sites.make_folder(target, plan.new, run)
@@ -78,12 +80,23 @@ def stage(target: Target, choice: Choice, source: Source, run: Run, only: tuple[
         extract(target, plan.new, site, kept(chain([first], chunks), members.keep, members.add), run)
         counts = _compared(target, plan.new, members.tally, run)
         if plan.inside and not (whole and not only):
-            entries = tuple(sorted({normal(path).strip("/") for path in only})) or tuple(members.tops)
-            plan = replace(plan, entries=_named(plan, entries, choice, site, run))
+            plan = replace(plan, entries=_named(plan, parts or tuple(members.tops), choice, site, run))
+            swap.refuse_mounts(plan, run)
     except BaseException:
         swap.discard(plan, run)
         raise
     return StagedFiles(plan, choice, {} if only else counts, _warnings(site), run)
+
+
+def _keeping(plan: Plan, choice: Choice, run: Run) -> Plan:
+    """The plan with what the backup leaves out of a whole folder."""
+    if plan.entries is not None:
+        return plan
+    keep = sites.left_out(plan.target, plan.path, choice, run)
+    if choice.one_file_system:
+        skip = len(plan.path.rstrip("/")) + 1
+        keep += tuple(path[skip:] for path in sites.mounted_below(plan.target, plan.path, run))
+    return replace(plan, keep=keep)
 
 
 class _Members:
@@ -128,7 +141,8 @@ def plan_for(target: Target, choice: Choice, site: Site, *, whole: bool, partial
         run: the restore's run.
     """
     if choice.single is None:
-        return Plan(target, choice.base, mark, inside=True, entries=())
+        base = site.path if site.what == "folder" else choice.base
+        return Plan(target, base, mark, inside=True, entries=())
     if not whole:
         return Plan(target, site.path if site.what == "folder" else dirname(site.path), mark, inside=True, entries=())
     if site.what not in ("folder", "missing"):
@@ -180,7 +194,8 @@ def _gnu_extract(folder: str, root: bool) -> Command:
 
 
 def _plain_extract(folder: str) -> Command:
-    return command("tar", "-x", "-f", "-", "-C", folder, env=C)
+    # For another user than root, busybox's tar leaves the permissions to the umask. The new folder lets nobody else in.
+    return command("sh", "-c", 'umask 0; exec tar -x -f - -C "$1"', "sh", folder, env=C)
 
 
 def _compared(target: Target, folder: str, tally: Tally, run: Run) -> dict[str, int]:

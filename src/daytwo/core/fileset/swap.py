@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from posixpath import dirname
 
 from daytwo.core.command import command
-from daytwo.core.errors import CommandError, DaytwoError
-from daytwo.core.fileset.site import C, exists, put, remove
+from daytwo.core.errors import CommandError, DaytwoError, SourceError
+from daytwo.core.fileset.site import C, exists, look, mounted_below, put, remove
 from daytwo.core.process import capture
 from daytwo.core.run import Run
 from daytwo.core.service import Swapped
+from daytwo.core.tarball import is_within
 from daytwo.core.target import Target
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -192,12 +193,37 @@ def _listed(entries: tuple[str, ...]) -> str:
     return "".join(lines)
 
 
+def refuse_mounts(plan: Plan, run: Run) -> None:
+    """Raise where something is mounted in what would be moved.
+
+    A mount is moved along with the folder it is in: whoever uses it would find it gone, and it would be emptied with
+    the data from before. A file that is mounted by itself, and is not in a folder that moves, has its content replaced.
+
+    Raises:
+        SourceError
+    """
+    for point in mounted_below(plan.target, plan.path, run) if plan.inside else ():
+        path = point[len(plan.path.rstrip("/")) + 1 :]
+        top = path.partition("/")[0]
+        moved = [top] if plan.entries is None else [one for one in plan.entries if is_within(path, one)]
+        if not moved or (plan.entries is None and top in plan.keep):
+            continue
+        if path not in moved or look(plan.target, point, run).what == "folder":
+            raise SourceError(
+                f"{point} is mounted inside of what would be replaced",
+                where=str(plan.target),
+                hint="Unmount it for the time of the restore, or restore to another place",
+            )
+
+
 def swap(plan: Plan, run: Run) -> Swapped:
     """Put the staged data in use, keeping what was there.
 
     Raises:
         CommandError: it did not work; everything is as it was before.
+        SourceError: something is mounted inside.
     """
+    refuse_mounts(plan, run)
     if not plan.inside and not plan.keep and plan.target.is_local and _exchange(plan):
         return _swapped(plan, run)
     put(plan.target, plan.journal, os.fsencode(plan.script()), run)

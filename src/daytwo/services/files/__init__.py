@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from daytwo.core.check import Check
 from daytwo.core.fileset import Choice, FilesComponent
-from daytwo.core.fileset.choice import check_pattern, has_wildcard
+from daytwo.core.fileset.choice import check_exclude, check_pattern, has_wildcard
 from daytwo.core.fileset.volume import find_volume
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Service, ServiceSettings
@@ -42,7 +42,7 @@ class FilesSettings(ServiceSettings):
         if self.path is not None:
             check_path(self.path, elsewhere=bool(self.container or self.ssh))
         for pattern in self.exclude:
-            check_pattern(pattern)
+            check_exclude(pattern)
         return self
 
 

@@ -78,7 +78,14 @@ shallow=; [ ! -s "$common/shallow" ] || shallow=shallow
 lfs=; [ ! -d "$common/lfs/objects" ] || lfs=lfs
 modules=; [ ! -d "$common/modules" ] || modules=modules
 stashes=0; if [ -f "$common/logs/refs/stash" ]; then stashes=$(wc -l <"$common/logs/refs/stash"); fi
-printf '%s\0' "$own" "$common" "$layout" "$shallow" "$lfs" "$modules" "$stashes"
+heads=
+for head in "$common/HEAD" "$common"/worktrees/*/HEAD; do
+  if [ -f "$head" ] && [ ! -L "$head" ] && ! [ "$head" -ef "$at/HEAD" ]; then
+    IFS= read -r tip <"$head" || :
+    case $tip in *[!0-9a-f]* | '') ;; *) heads="$heads $tip" ;; esac
+  fi
+done
+printf '%s\0' "$own" "$common" "$layout" "$shallow" "$lfs" "$modules" "$stashes" "$heads"
 trap - EXIT
 """
 
@@ -106,6 +113,7 @@ class Repository:
         lfs: whether it has LFS objects.
         modules: whether it has submodules.
         stashes: how many there are.
+        heads: the commits that other work trees of it are at without a branch.
     """
 
     target: Target
@@ -118,6 +126,7 @@ class Repository:
     lfs: bool
     modules: bool
     stashes: int
+    heads: tuple[str, ...]
 
     @property
     def env(self) -> dict[str, str]:
@@ -170,16 +179,25 @@ class Repository:
         except CommandError:
             return None
 
+    def _only_elsewhere(self) -> int:
+        """Commits that nothing but another work tree of this repository leads to."""
+        if not self.heads:
+            return 0
+        done = self.git("rev-list", "--count", "--ignore-missing", self.heads, "--not", "--all", ok=(0, 128))
+        return int(done.text or 0)
+
     def warnings(self) -> tuple[str, ...]:
         """What is here and not in a bundle."""
         files = "not in a bundle: add a service of kind `files`"
-        changes = self.uncommitted()
+        changes, elsewhere = self.uncommitted(), self._only_elsewhere()
         told = {
             f"{changes} uncommitted or untracked files are {files} to keep them": bool(changes),
             f"whether files are uncommitted cannot be told; such are {files} to keep them": changes is None,
             f"LFS objects are {files} for them": self.lfs,
             "submodules are not in a bundle: add a service of kind `git` for each": self.modules,
             f"of {self.stashes} stashes only the newest is in a bundle": self.stashes > 1,
+            f"{elsewhere} commits that only another work tree is at are not in a bundle: give them a branch": elsewhere
+            > 0,
         }
         return tuple(text for text, holds in told.items() if holds)
 
@@ -219,10 +237,9 @@ def opened(target: Target, path: str, run: Run) -> Iterator[Repository]:
     done = capture(target, script, run)
     if done.code:
         raise SourceError(f"{path} is no git repository", where=str(target), hint="Correct the path")
-    own, common, layout, shallow, lfs, modules, stashes, _ = map(fsdecode, done.stdout.split(b"\0"))
-    repository = Repository(
-        target, path, run, own, common, layout, bool(shallow), bool(lfs), bool(modules), int(stashes)
-    )
+    own, common, layout, shallow, lfs, modules, stashes, heads, _ = map(fsdecode, done.stdout.split(b"\0"))
+    repository = Repository(target, path, run, own, common, layout, bool(shallow), bool(lfs), bool(modules),
+                            int(stashes), tuple(heads.split()))  # fmt: skip
     try:
         if repository.git("rev-parse", "--git-dir", ok=(0, 128)).code:
             raise SourceError(f"{path} is no git repository: its HEAD or format is none that git knows",
