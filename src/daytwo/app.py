@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from daytwo.config import Config, load
 from daytwo.config.making import services_of
 from daytwo.core.errors import BusyError, CancelledError, DaytwoError, UsageError
-from daytwo.core.manifest import Mark, MarkKind, Snapshot
+from daytwo.core.manifest import MarkKind, Snapshot
 from daytwo.core.owner import Owner, hold
 from daytwo.core.registry import repository_class
 from daytwo.core.repository import AnyRepository
@@ -279,7 +279,7 @@ class App:
     def mark(self, snapshot: Snapshot, kind: MarkKind, note: str, run: Run) -> None:
         """Add a statement to a snapshot in its repository."""
         repository = self.bench.repository(snapshot.repository)
-        repository.mark(snapshot, Mark(kind=kind, at=self._clock(), note=note), run)
+        repository.mark(snapshot, snapshot.said(kind, self._clock(), note), run)
         self.snapshots(run, snapshot.repository)
 
     def backup_name(self, given: str | None) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from daytwo.app import WAIT, App
-from daytwo.core.errors import DaytwoError, UsageError
+from daytwo.core.errors import DaytwoError, NotFoundError, UsageError
 from daytwo.core.manifest import Snapshot
+from daytwo.core.repository import Unread
 from daytwo.core.run import Run
 from daytwo.ledger.runs import Outcome
 
@@ -184,7 +185,8 @@ def restore_plan(app: App, order: RestoreOrder, run: Run) -> "tuple[Snapshot, Re
     from daytwo.protect.places import services_into
     from daytwo.protect.restore import choose, make_plan
 
-    snapshot = choose(app.snapshots(run, order.repository), order.snapshot, order.before)
+    services = order.services or tuple(order.into)
+    snapshot = choose(app.snapshots(run, order.repository), order.snapshot, order.before, holding=services)
     plan = make_plan(
         snapshot,
         services_into(app.bench, order.into),
@@ -207,8 +209,11 @@ def _restore(app: App, order: RestoreOrder, id: str, wait: float) -> BaseModel:
 
 
 def _verify(app: App, order: VerifyOrder, run: Run) -> VerifyResult:
-    found = _meant(app, order, run)
-    report = [_read(app, order, one, run) for one in found]
+    there, unread = _there(app, order, run)
+    found = _meant(there, order) if there or not unread else []
+    report = unread + [_read(app, order, one, run) for one in found]
+    if not any(one.id or one.error for one in report):
+        raise NotFoundError(report[0].check, hint="`daytwo snapshots` lists those that are there")
     for name in sorted({one.repository for one in found}):
         if order.data_share and (said := app.bench.repository(name).check_data(order.data_share, run)):
             report.append(ReadSnapshot(repository=name, check=said))
@@ -217,8 +222,28 @@ def _verify(app: App, order: VerifyOrder, run: Run) -> VerifyResult:
     return VerifyResult(outcome=Outcome.FAILED if damaged else Outcome.SUCCEEDED, snapshots=tuple(report))
 
 
-def _meant(app: App, order: VerifyOrder, run: Run) -> list[Snapshot]:
-    there = app.snapshots(run, order.repository)
+def _there(app: App, order: VerifyOrder, run: Run) -> tuple[list[Snapshot], list[ReadSnapshot]]:
+    """The snapshots there are, and what cannot be read of others: a whole repository, or a manifest."""
+    names = [order.repository] if order.repository else list(app.bench.repositories)
+    found: list[Snapshot] = []
+    unread: list[ReadSnapshot] = []
+    errors: list[DaytwoError] = []
+    for name in names:
+        before = set(run.warnings)
+        try:
+            found += app.snapshots(run, name)
+            lost = [text for text in run.warnings if isinstance(text, Unread) and text not in before]
+            unread += [ReadSnapshot(repository=name, error=text) for text in lost]
+        except DaytwoError as error:
+            run.check()
+            errors.append(error)
+            unread.append(ReadSnapshot(repository=name, error=str(error)))
+    if len(errors) == len(names):
+        raise errors[0]
+    return sorted(found, key=lambda one: (one.at, one.manifest.sequence, one.repository)), unread
+
+
+def _meant(there: list[Snapshot], order: VerifyOrder) -> list[Snapshot]:
     wanted = order.snapshot
     if wanted == "latest":
         from daytwo.protect.restore import choose
@@ -227,6 +252,14 @@ def _meant(app: App, order: VerifyOrder, run: Run) -> list[Snapshot]:
     found = [one for one in there if wanted == "all" or one.id.startswith(wanted)]
     if not found:
         raise UsageError(f"there is no snapshot {wanted}", hint="`daytwo snapshots` lists them")
+    held = {record.service for one in found for record in one.manifest.components}
+    for name in order.services:
+        if name not in held:
+            what = f"snapshot {found[0].id}" if len(found) == 1 else "none of these snapshots"
+            raise UsageError(
+                f"{what} holds {'nothing' if len(found) == 1 else 'anything'} of service {name}",
+                hint=f"There is: {', '.join(sorted(held))}",
+            )
     return found
 
 
@@ -243,7 +276,19 @@ def _read(app: App, order: VerifyOrder, snapshot: Snapshot, run: Run) -> ReadSna
         return result.model_copy(update={"components": tuple(ReadComponent(**vars(part)) for part in parts)})
     except DaytwoError as error:
         run.check()  # a cancelled run is no finding
+        if _is_gone(app, snapshot, run):
+            gone = f"snapshot {snapshot.id} was removed while it was to be read"
+            return ReadSnapshot(repository=snapshot.repository, check=gone)
         return result.model_copy(update={"error": str(error)})
+
+
+def _is_gone(app: App, snapshot: Snapshot, run: Run) -> bool:
+    """Whether a repository knows nothing of a snapshot any more: retention goes on while others are verified."""
+    try:
+        there = app.bench.repository(snapshot.repository).snapshots(run)
+    except DaytwoError:
+        return False
+    return snapshot.id not in {one.id for one in there}
 
 
 def prune_places(app: App, order: PruneOrder) -> list[tuple[str, str]]:

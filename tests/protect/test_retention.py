@@ -106,6 +106,15 @@ def test_f08_damaged_snapshots_do_not_push_out_whole_ones() -> None:
     assert {"s007", "s006", "s005"} <= kept
 
 
+def test_f08_snapshots_of_some_services_do_not_push_out_whole_ones() -> None:
+    parts = altered(NIGHTS, **{one.id: {"only": ("db",)} for one in NIGHTS[-10:]})
+    kept = {one.id for one in plan(parts, Keep(last=3), NOW, BERLIN).kept}
+    assert kept == {one.id for one in (*NIGHTS[-3:], *NIGHTS[-13:-10])}
+    followed = {one.id for one in plan(altered(parts, **{one.id: {"only": ()} for one in NIGHTS[-3:]}),
+                                       Keep(last=3), NOW, BERLIN).kept}  # fmt: skip
+    assert followed == {one.id for one in NIGHTS[-3:]}  # a whole one holds what those of a part hold
+
+
 levels = st.sampled_from([Level.STORED, Level.STORED, Level.VERIFIED, Level.DRILLED, Level.DAMAGED])
 rules = st.fixed_dictionaries(
     {}, optional={name: st.integers(1, 6) for name in ("last", "hourly", "daily", "weekly", "monthly", "yearly")}

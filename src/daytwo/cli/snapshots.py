@@ -32,7 +32,8 @@ def list_them(
         print_json(found)
         return
     if not found:
-        line("There are no snapshots yet. Make one with `daytwo backup`.")
+        none = f"None of the {len(told)} snapshots is of a backup {backup}." if told else ""
+        line(none or "There are no snapshots yet. Make one with `daytwo backup`.")
         return
     places: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in found:

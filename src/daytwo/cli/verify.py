@@ -35,7 +35,7 @@ def run(
 
     First every stored byte is compared with its checksum; then each engine's own tool reads each component to its end
     (pg_restore, SQLite's integrity check, redis-check-rdb, a walk through the tar). Encrypted parts need --key.
-    Ends with 0 when all is well and 4 when something is damaged.
+    Ends with 0 when all is well and 4 when something is damaged, or cannot be read.
     """
     from daytwo.cli.deliver import deliver
     from daytwo.orders import VerifyOrder, VerifyResult
@@ -54,8 +54,8 @@ def run(
 
 def _tell(result: "VerifyResult") -> None:
     for one in result.snapshots:
-        if one.check:
-            line(f"{one.repository}: {one.check}")
+        if not one.id:
+            line(f"{one.repository}: {one.check or f'NOT READ {one.error}'}")
             continue
         line(f"Snapshot {one.id} in {one.repository}")
         if one.stored:

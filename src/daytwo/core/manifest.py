@@ -1,6 +1,6 @@
 """What a snapshot says of itself. A snapshot exists when its manifest does."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -83,6 +83,7 @@ class Manifest(_Model):
         at: when the snapshot was begun, UTC.
         backup: the name of the backup in the configuration.
         safety: taken by a restore or a deploy for its own way back; outside the retention's count.
+        only: the services that were asked for, where that was not all of the backup's; empty for a whole snapshot.
         audit: where each chain of the audit trail ended just before: what tells later whether it was rewritten.
         location: the repository's own note on where the bytes are.
     """
@@ -100,6 +101,7 @@ class Manifest(_Model):
     daytwo: str
     config: str
     safety: bool = False
+    only: tuple[str, ...] = ()
     components: tuple[ComponentRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     audit: tuple[Head, ...] = ()
@@ -175,6 +177,18 @@ class Snapshot(_Model):
             elif mark.kind is MarkKind.VERIFIED and level is not Level.DRILLED:
                 level = Level.VERIFIED
         return level
+
+    def said(self, kind: MarkKind, now: datetime, note: str = "") -> Mark:
+        """A new mark on it: the newest word, although the clock may have been ahead when earlier ones were said (F07).
+
+        Args:
+            kind: what is said.
+            now: the time, aware.
+            note: in words.
+        """
+        newest = max((mark.at for mark in self.marks), default=None)
+        at = now if newest is None else max(now, newest + timedelta(microseconds=1))
+        return Mark(kind=kind, at=at, note=note)
 
     @property
     def pinned(self) -> bool:

@@ -27,6 +27,12 @@ class RepositorySettings(BaseModel):
     )
 
 
+class Unread(str):
+    """A warning of a repository: there is, or was, a snapshot that cannot be read and so is not among the others."""
+
+    __slots__ = ()
+
+
 class Writer(ABC):
     """A snapshot being written. Calls to `put` for different components may come side by side."""
 

@@ -1,9 +1,10 @@
 """What is known of snapshots: read from the repositories, kept in the state so that `status` need not ask them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
+from daytwo.core.errors import RepositoryError
 from daytwo.core.manifest import Manifest, Snapshot
 from daytwo.core.repository import AnyRepository
 from daytwo.core.run import Run
@@ -11,22 +12,45 @@ from daytwo.protect.workbench import Workbench
 from daytwo.store.tables import snapshots as table
 
 
-def latest_manifest(repository: AnyRepository, backup: str, run: Run) -> Manifest | None:
-    """The newest snapshot of a backup in a repository."""
-    found = [one.manifest for one in repository.snapshots(run) if one.manifest.backup == backup]
+def latest_manifest(there: Iterable[Snapshot], backup: str) -> Manifest | None:
+    """The newest snapshot of a backup among those of a repository."""
+    found = [one.manifest for one in there if one.manifest.backup == backup]
     return found[-1] if found else None
+
+
+def vanished(bench: Workbench, repository: str, there: Collection[Snapshot]) -> RepositoryError | None:
+    """What to say of a repository that held snapshots when it was last looked at and holds none now."""
+    if there:
+        return None
+    with bench.database.begin() as connection:
+        known = connection.execute(
+            sa.select(sa.func.count()).select_from(table).where(_key(bench, repository))
+        ).scalar()
+    if not known:
+        return None
+    return RepositoryError(
+        f"it held {known} snapshots when it was last looked at, and now there is none",
+        where=f"repository {repository}",
+        hint="Is its disk mounted? What is backed up now is stored in it nevertheless",
+    )
 
 
 def missing_copies(copy: AnyRepository, source: AnyRepository, backup: str, run: Run) -> list[Snapshot]:
     """What a copy lacks of its source's newest snapshots, oldest first.
 
-    Snapshots older than the newest one the copy has are not missing: its own retention may have removed them.
+    Snapshots older than the newest one that both have are not missing: the copy's own retention may have removed them.
+    Newer is what the source made later, whatever the clock said (F07).
     """
     there = [one for one in copy.snapshots(run) if one.manifest.backup == backup]
-    newest = max((one.manifest.at for one in there), default=None)
     ids = {one.id for one in there}
-    here = [one for one in source.snapshots(run) if one.manifest.backup == backup and one.id not in ids]
-    return [one for one in here if newest is None or one.manifest.at > newest][-30:]
+    here = [one for one in source.snapshots(run) if one.manifest.backup == backup]
+    common = [number for number, one in enumerate(here) if one.id in ids]
+    if common:
+        missing = here[common[-1] + 1 :]
+    else:  # the source has removed them since: only the times tell, and the newest is missing whatever they tell
+        newest = max((one.manifest.at for one in there), default=None)
+        missing = [one for one in here[:-1] if newest is None or one.manifest.at > newest] + here[-1:]
+    return missing[-30:]
 
 
 def record(connection: sa.Connection, bench: Workbench, snapshot: Snapshot) -> None:

@@ -39,6 +39,7 @@ class BackupPlan(_Model):
         copies: repositories that take copies, after the one they copy.
         stop: containers (or names of services) to stop for the time of the dump.
         safety: a safety snapshot: no retention, no hooks.
+        only: the services that were asked for, where that leaves some of the backup's data out.
     """
 
     run: str
@@ -50,6 +51,7 @@ class BackupPlan(_Model):
     copies: tuple[str, ...]
     stop: tuple[str, ...] = ()
     safety: bool = False
+    only: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The plan for people, one step a line, with reasons."""
@@ -95,7 +97,9 @@ def make_plan(
     if settings is None:
         raise UsageError(f"there is no backup {backup}", hint=f"There are: {', '.join(config.backups) or 'none'}")
     everything = tuple(name for name in services if name != own.NAME)
-    names = _known(only or settings.services or everything, services, "service")
+    whole = _known(settings.services or everything, services, "service")
+    names = _known(only, services, "service") or whole
+    left_out = any(services[name].components() for name in whole if name not in names)
     if own_state and settings.state and not only:
         names = (*names, own.NAME)
     targets = _known(to or settings.to or tuple(repositories), repositories, "repository")
@@ -116,6 +120,7 @@ def make_plan(
         copies=tuple(name for name in targets if repositories[name].copy_of),
         stop=settings.stop,
         safety=safety,
+        only=names if left_out and not safety else (),
     )
 
 

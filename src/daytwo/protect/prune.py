@@ -53,7 +53,7 @@ def apply_retention(
         The ids of the removed snapshots.
 
     Raises:
-        RefusedError: the clock is in doubt, so nothing was removed.
+        RefusedError: the clock is in doubt, so nothing was removed; or a lock protects some.
     """
     if bench.repository(repository).settings.append_only:
         return ()
@@ -66,6 +66,11 @@ def apply_retention(
         )
     if not decided.removable:
         return ()
-    bench.repository(repository).remove(decided.removable, run)
-    facts.synchronise(bench, repository, bench.repository(repository).snapshots(run))
+    place = bench.repository(repository)
+    try:
+        place.remove(decided.removable, run)
+    except RefusedError:  # what no lock protects is gone
+        facts.synchronise(bench, repository, place.snapshots(run))
+        raise
+    facts.synchronise(bench, repository, place.snapshots(run))
     return tuple(one.id for one in decided.removable)

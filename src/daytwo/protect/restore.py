@@ -93,12 +93,24 @@ class RestoreResult(_Model):
 
 
 def choose(
-    found: Sequence[Snapshot], wanted: str | None, before: datetime | None, backup: str | None = None
+    found: Sequence[Snapshot],
+    wanted: str | None,
+    before: datetime | None,
+    backup: str | None = None,
+    holding: Sequence[str] | None = None,
 ) -> Snapshot:
     """Pick the snapshot to restore: by id, the newest before a time, or the newest.
 
     Safety and damaged snapshots are taken only by id. One counts as made before a time when it had ended by then:
     whatever it holds was read before.
+
+    Args:
+        found: the snapshots there are.
+        wanted: an id, the beginning of one, or `latest`.
+        before: only those that had ended by then.
+        backup: only those of this backup.
+        holding: of a restore, the services that are brought back: one that was made of some services only is taken
+            for these, and for everything (an empty list) only where there is no whole one.
 
     Raises:
         UsageError: none fits.
@@ -116,13 +128,25 @@ def choose(
             and (before is None or one.manifest.ended <= before)
             and (backup is None or one.manifest.backup == backup)
         ]
+        if holding is not None:
+            fits = [one for one in fits if _holds(one, holding)] or fits
     if not fits:
         when = f" before {before:%Y-%m-%d %H:%M:%S %Z}" if before else ""
         raise UsageError(
             f"there is no snapshot {wanted or ''}{when}".replace("  ", " ").rstrip(),
             hint="`daytwo snapshots` lists them",
         )
-    return max(fits, key=lambda one: (one.at, one.manifest.sequence))
+    # Within a repository the order counts, as a clock may have been ahead once (F07); each has an order of its own.
+    newest: dict[str, Snapshot] = {}
+    for one in sorted(fits, key=lambda one: (one.manifest.sequence, one.at)):
+        newest[one.repository] = one
+    return max(newest.values(), key=lambda one: (one.at, one.manifest.sequence))
+
+
+def _holds(snapshot: Snapshot, services: Sequence[str]) -> bool:
+    if not services:
+        return not snapshot.manifest.only
+    return set(services) <= {record.service for record in snapshot.manifest.components}
 
 
 def make_plan(

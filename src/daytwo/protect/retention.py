@@ -8,6 +8,8 @@ carried over.) Beyond the rules:
 - The newest verified snapshot stays whatever the rules say; where none is verified, the newest stored one.
 - Order is the repository's sequence, which no clock can change. When the times in the repository cannot be right,
   nothing at all is removed and the plan says why (`doubt`).
+- A snapshot of some services only (`daytwo backup --service`) never takes the place of a whole one; whole ones, and
+  later ones of the same services, take its place.
 - Safety snapshots, taken by restores and deploys, are outside every rule: they stay for some days, the newest always.
 - What is pinned stays.
 """
@@ -48,13 +50,14 @@ class Candidate:
     level: Level = Level.STORED
     pinned: bool = False
     safety: bool = False
+    only: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Candidate":
         """The candidate that a snapshot is."""
         manifest = snapshot.manifest
         return cls(snapshot.id, manifest.sequence, manifest.at, manifest.ended, snapshot.level, snapshot.pinned,
-                   manifest.safety)  # fmt: skip
+                   manifest.safety, tuple(sorted(manifest.only)))  # fmt: skip
 
     @property
     def whole(self) -> bool:
@@ -238,23 +241,30 @@ def _within(span: timedelta) -> _Rule:
 def _decide(
     newest_first: Sequence[Candidate], rules: Sequence[_Rule], now: datetime, zone: ZoneInfo, safety: timedelta
 ) -> Iterator[Decision]:
-    counted = [one for one in newest_first if one.whole and not one.safety]
     reasons: dict[Candidate, list[str]] = {one: [] for one in newest_first}
-    for rule in rules:
-        for one, reason in rule(counted):
-            reasons[one].append(reason)
-    if floor := next((one for one in counted if one.level in _TRUSTED), None):
-        reasons[floor].append("newest verified")
-    elif counted:
-        reasons[counted[0]].append("newest stored, none is verified")
+    counted: dict[tuple[str, ...], list[Candidate]] = {}
+    for only in {one.only for one in newest_first}:
+        counted[only] = [one for one in newest_first if one.whole and not one.safety and one.only in ((), only)]
+        for one, reason in _picked(counted[only], rules):
+            if one.only == only:
+                reasons[one].append(f"{reason} (only {', '.join(only)})" if only else reason)
     safeties = [one for one in newest_first if one.safety and one.whole]
     for one in safeties:
         reasons[one] += _safety_reasons(one, one is safeties[0], now, safety)
     for one in newest_first:
         kept = reasons[one] + (["pinned"] if one.pinned else [])
-        if not one.whole and not (counted and counted[0].sequence > one.sequence):
+        if not one.whole and not any(other.sequence > one.sequence for other in counted[one.only][:1]):
             kept.append("damaged, but no whole snapshot is newer")
         yield Decision(one, bool(kept), tuple(kept) or (_why_not(one, safety),))
+
+
+def _picked(counted: Sequence[Candidate], rules: Sequence[_Rule]) -> Iterator[tuple[Candidate, str]]:
+    for rule in rules:
+        yield from rule(counted)
+    if floor := next((one for one in counted if one.level in _TRUSTED), None):
+        yield floor, "newest verified"
+    elif counted:
+        yield counted[0], "newest stored, none is verified"
 
 
 def _safety_reasons(one: Candidate, newest: bool, now: datetime, safety: timedelta) -> Iterator[str]:

@@ -98,13 +98,20 @@ class SnapshotMaker:
                     repository.check(self.run)
                 else:
                     repository.ready(self.run)
-                last = facts.latest_manifest(repository, self.plan.backup, self.run) if repository.tells_size else None
+                last = self._looked_at(name) if repository.tells_size else None
                 space.guard(repository, last, self.settings.floor, [part.name for part in self.plan.components])
                 self.writers[name] = repository.begin(self.plan.snapshot, self.run)
             except DaytwoError as error:
                 self.failures[name] = error
         self._some_left()
         return sorted(self.writers)
+
+    def _looked_at(self, name: str) -> Manifest | None:
+        """The newest snapshot in a repository; one that is empty all at once is told of, and stored in nevertheless."""
+        there = self.bench.repositories[name].snapshots(self.run)
+        if error := facts.vanished(self.bench, name, there):
+            self.failures[f"{name} is empty"] = error
+        return facts.latest_manifest(there, self.plan.backup)
 
     def quiesce(self) -> list[str]:
         """Stop the containers that must not write during the dump."""
@@ -226,6 +233,7 @@ class SnapshotMaker:
                     raise RepositoryError(f"nothing to copy: {source} has no new snapshot", where=f"repository {name}")
                 self.run.report(f"repository {name}", "copying")
                 repository.check(self.run)
+                self._looked_at(name)
                 origin = self.bench.repositories[source]
                 for snapshot in facts.missing_copies(repository, origin, self.plan.backup, self.run):
                     self.published[name] = repository.copy(origin, snapshot, self.run)
@@ -301,6 +309,7 @@ class SnapshotMaker:
             daytwo=version("daytwo"),
             config=self.bench.config.fingerprint,
             safety=self.plan.safety,
+            only=self.plan.only,
             components=tuple(self.records),
             warnings=tuple(self.run.warnings),
             audit=self.bench.audit.heads(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from daytwo.core.crypt import decrypting
 from daytwo.core.errors import DaytwoError, IntegrityError, RefusedError, UsageError
-from daytwo.core.manifest import ComponentRecord, Mark, MarkKind, Snapshot
+from daytwo.core.manifest import ComponentRecord, MarkKind, Snapshot
 from daytwo.core.run import Run
 from daytwo.core.service import Component, Source
 from daytwo.protect.workbench import Workbench
@@ -132,6 +132,6 @@ def verify_stored(bench: Workbench, snapshot: Snapshot, run: Run) -> None:
 
 def _mark(bench: Workbench, snapshot: Snapshot, kind: MarkKind, note: str, run: Run) -> None:
     try:
-        bench.repository(snapshot.repository).mark(snapshot, Mark(kind=kind, at=bench.clock(), note=note), run)
+        bench.repository(snapshot.repository).mark(snapshot, snapshot.said(kind, bench.clock(), note), run)
     except DaytwoError as error:
         run.warn(f"snapshot {snapshot.id} could not be marked as {kind}: {error}")

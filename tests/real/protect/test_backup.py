@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import tarfile
 import threading
@@ -15,6 +16,12 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from daytwo.core.errors import RefusedError
+from daytwo.core.manifest import Snapshot
+from daytwo.core.run import Run
+from daytwo.protect import verify
+from daytwo.protect.workbench import Workbench
+from daytwo.repositories.archive import ArchiveRepository
 from tests.parts.need import require_root
 from tests.real.protect.conftest import Desk
 
@@ -59,6 +66,61 @@ def test_only_the_last_seven_are_kept(desk: Desk) -> None:
         ids.append(desk.json("backup")["snapshot"])
     assert [one["id"] for one in desk.json("snapshots")] == ids[2:]
     assert len(desk.stored()) == 14
+
+
+TWO = "uploads: {kind: files, path: ./uploads}, settings: {kind: env, paths: [.env]}"
+
+
+def test_f08_backups_of_one_service_never_push_out_the_whole_ones(desk: Desk) -> None:
+    """Seven dumps of the database before a migration, and no snapshot had the uploads any more."""
+    desk.write(services=TWO, backup="keep: {last: 2}")
+    whole = [desk.json("backup")["snapshot"] for _ in range(2)]
+    parts = [desk.json("backup", "--service", "settings")["snapshot"] for _ in range(4)]
+    assert [one["id"] for one in desk.json("snapshots")] == [*whole, *parts[2:]]
+    assert desk.json("restore", "--dry-run")["plan"]["snapshot"] == whole[-1]
+    assert desk.json("restore", "--service", "settings", "--dry-run")["plan"]["snapshot"] == parts[-1]
+    all_named = desk.json("backup", "--service", "settings", "--service", "uploads")["snapshot"]
+    assert desk.json("restore", "--dry-run")["plan"]["snapshot"] == all_named
+    assert {one["id"] for one in desk.json("snapshots")} == {whole[-1], parts[-1], all_named}
+
+
+def test_verify_says_when_a_snapshot_has_nothing_of_a_service(desk: Desk) -> None:
+    desk.daytwo("backup")
+    assert "holds nothing of service uplods" in desk.daytwo("verify", "--service", "uplods", code=2).err
+    assert desk.json("runs", "--limit", "1")[0]["outcome"] == "failed"
+
+
+def test_what_retention_removes_while_it_is_verified_is_not_damaged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [desk.json("backup")["snapshot"] for _ in range(3)]
+    archives = [desk.archive_of(id) for id in ids]
+    real = verify.verify_stored
+
+    def meanwhile(bench: Workbench, snapshot: Snapshot, run: Run) -> None:
+        if snapshot.id == ids[1]:
+            archives[1].unlink()
+            archives[1].with_name(archives[1].name.replace(".tar.gz", ".manifest.json")).unlink()
+        if snapshot.id == ids[2]:
+            archives[2].unlink()  # its manifest is there: somebody took the data away
+        real(bench, snapshot, run)
+
+    monkeypatch.setattr(verify, "verify_stored", meanwhile)
+    found = desk.json("verify", "all", "--stored", code=4)["snapshots"]
+    assert [(one["id"], bool(one["error"])) for one in found] == [(ids[0], False), ("", False), (ids[2], True)]
+    assert ids[1] in found[1]["check"]
+
+
+def test_extract_tells_what_is_in_the_way_and_leaves_it(desk: Desk) -> None:
+    desk.daytwo("backup")
+    part = desk.folder / ".out.part"
+    part.write_text("of another one that is at work, or was killed")
+    wanted = ("extract", "uploads", "a.bin", "--output")
+    desk.daytwo(*wanted, str(desk.folder / "out"))
+    assert part.exists()
+    assert (desk.folder / "out").read_bytes() == (desk.uploads / "a.bin").read_bytes()
+    assert "is there already" in desk.daytwo(*wanted, str(desk.folder / "out"), code=2).err
+    assert "No such file or directory" in desk.daytwo(*wanted, str(desk.folder / "nowhere" / "out"), code=5).err
 
 
 def test_the_plan_is_printed_and_nothing_done(desk: Desk) -> None:
@@ -284,3 +346,79 @@ def test_errors_are_json_where_json_was_asked_for(desk: Desk) -> None:
 def test_a_wrong_command_line_names_what_there_is(desk: Desk, argv: list[str]) -> None:
     assert desk.daytwo("backup", *argv, code=2).err
     assert not (desk.folder / "backups").exists()
+
+
+def test_f07_a_snapshot_from_the_future_keeps_later_ones_from_nothing(desk: Desk) -> None:
+    desk.write(
+        repositories="local: {kind: archive, path: ./backups}, second: {kind: archive, path: ./copies, copy_of: local}"
+    )
+    desk.daytwo("backup")
+    for path in [*(desk.folder / "backups").glob("*.manifest.json"), *(desk.folder / "copies").glob("*.manifest.json")]:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"at": "2031-01-01T00:00:00Z"}))
+    newest = desk.json("backup", code=3)["snapshot"]  # as nothing is removed while the clock is in doubt
+    assert len(list((desk.folder / "copies").glob("*.tar.gz"))) == 2
+    for repository in ((), ("-r", "local"), ("-r", "second")):
+        assert desk.json("restore", "--dry-run", *repository)["plan"]["snapshot"] == newest, "made last, says the order"
+
+
+def test_what_a_lock_lets_go_is_gone_from_the_state_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is a stand-in's; that of S3 is tested with the repository."""
+    desk.write(backup="keep: {last: 5}")
+    ids = [desk.json("backup")["snapshot"] for _ in range(4)]
+    desk.write(backup="keep: {last: 1}")
+    real = ArchiveRepository.remove
+
+    def remove(repository: ArchiveRepository, snapshots: list[Snapshot], run: Run) -> None:
+        real(repository, [one for one in snapshots if one.id != ids[0]], run)
+        raise RefusedError("object lock protects 1 of 3 snapshots")
+
+    monkeypatch.setattr(ArchiveRepository, "remove", remove)
+    assert "object lock protects" in desk.daytwo("prune", code=None).err
+    with sqlite3.connect(desk.folder / ".daytwo" / "state.db") as state:
+        assert {row[0] for row in state.execute("select id from snapshots")} == {ids[0], ids[3]}
+
+
+def test_a_repository_that_is_empty_all_at_once_is_told_of(desk: Desk) -> None:
+    """As when its disk is not mounted: what is stored there now fills the disk below."""
+    desk.write(
+        repositories="local: {kind: archive, path: ./backups}, second: {kind: archive, path: ./copies, copy_of: local}"
+    )
+    desk.daytwo("backup")
+    for name in ("backups", "copies"):
+        (desk.folder / name).rename(desk.folder / f"{name} of the disk")
+    result = desk.json("backup", code=3)
+    assert sorted(result["failures"]) == ["local is empty", "second is empty"]
+    assert all("held 1 snapshots" in words and "mounted?" in words for words in result["failures"].values())
+    assert sorted(result["stored"]) == ["local", "second"]
+    desk.daytwo("backup")
+
+
+@pytest.mark.parametrize("wanted", ["all", "latest"])
+def test_f01_verify_fails_where_a_repository_cannot_be_read(desk: Desk, wanted: str) -> None:
+    """Else the check of the copies off site would pass every week while they are out of reach."""
+    two = "local: {{kind: archive, path: ./backups}}, off: {{kind: archive, path: ./{}/off}}"
+    desk.write(repositories=two.format("there"))
+    desk.daytwo("backup")
+    assert desk.daytwo("verify", wanted).out.count("verified  uploads.tar") == 2
+    (desk.folder / "file").write_text("in the way")
+    desk.write(repositories=two.format("file"))
+    done = desk.daytwo("verify", wanted, code=4)
+    assert done.out.count("verified  uploads.tar") == 1
+    assert re.search("^off: NOT READ .*Not a directory", done.out, re.M)
+    assert "DAMAGED" not in done.out
+    assert desk.json("runs", "--limit", "1")[0]["outcome"] == "failed"
+    assert "Not a directory" in desk.daytwo("verify", wanted, "--repository", "off", code=None).err
+
+
+@pytest.mark.parametrize("others", [1, 0])
+@pytest.mark.parametrize("damage", [b"{", b"{}", None])
+def test_f01_verify_fails_where_a_manifest_cannot_be_read(desk: Desk, damage: bytes | None, others: int) -> None:
+    """Else a snapshot whose manifest is damaged would be read by nothing, and all would be well."""
+    desk.daytwo("backup")
+    (manifest,) = (desk.folder / "backups").glob("*.manifest.json")
+    for _ in range(others):
+        desk.daytwo("backup")
+    manifest.write_bytes(manifest.read_bytes().replace(b".tar.gz", b"-2.tar.gz") if damage is None else damage)
+    done = desk.daytwo("verify", "all", code=4)
+    assert done.out.count("verified  uploads.tar") == others
+    assert re.search(rf"^local: NOT READ {re.escape(manifest.name)}", done.out, re.M)

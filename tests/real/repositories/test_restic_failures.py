@@ -29,6 +29,7 @@ from daytwo.core.errors import (
     SourceError,
 )
 from daytwo.core.fileset import Choice
+from daytwo.core.manifest import Digest
 from daytwo.core.process import CHUNK
 from daytwo.core.run import Run
 from daytwo.core.service import DumpFacts, Place, Tree
@@ -268,13 +269,14 @@ def test_what_is_no_data_and_what_is_mounted_inside_is_not_read(
     assert json.loads(case.restic("find", "*slash*", "--json")) == []
 
 
+@pytest.mark.parametrize("stream", [None, Digest(sha256="0" * 64, size=10240)], ids=["alone", "beside a stream"])
 def test_f01_fewer_bytes_than_the_folder_holds_are_an_error(
-    case: ResticCase, repository: ResticRepository, run: Run, uploads: Path
+    case: ResticCase, repository: ResticRepository, run: Run, uploads: Path, stream: Digest | None
 ) -> None:
     before = case.leftovers()
     writer = repository.begin("s-1", run)
     writer.put("uploads.tar", Folder(uploads, "plain.bin"))
-    record = record_of("uploads.tar", None).model_copy(update={"counts": {"files": 7, "bytes": CHUNK + 52}})
+    record = record_of("uploads.tar", stream).model_copy(update={"counts": {"files": 7, "bytes": CHUNK + 52}})
     with pytest.raises(IntegrityError, match=r"restic took 52 bytes of uploads\.tar, and the folder holds"):
         writer.finish(manifest_of("s-1", run, repository, [record]))
     writer.abort()

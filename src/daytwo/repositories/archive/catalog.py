@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from daytwo.core.errors import DaytwoError
 from daytwo.core.manifest import Manifest, Snapshot
+from daytwo.core.repository import Unread
 from daytwo.core.run import Run
 from daytwo.core.service import Place
 from daytwo.repositories.archive import marks
@@ -43,16 +44,16 @@ def _manifest(stem: str, data: bytes, place: Place, run: Run) -> Manifest | None
     try:
         manifest = Manifest.model_validate_json(data)
     except ValidationError:
-        run.warn(f"{name} cannot be read, so its snapshot is not listed")
+        run.warn(Unread(f"{name} cannot be read, so its snapshot is not listed"))
         return None
     if (manifest.app, manifest.environment) != (place.app, place.environment):
         return None
     try:
         if location(manifest, place).stem != stem:
-            run.warn(f"{name} belongs to another archive, so it is not listed")
+            run.warn(Unread(f"{name} belongs to another archive, so it is not listed"))
             return None
     except DaytwoError as error:
-        run.warn(f"{name} is not listed: {error}")
+        run.warn(Unread(f"{name} is not listed: {error}"))
         return None
     return manifest
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from daytwo.core.errors import BusyError, IntegrityError, RefusedError, RepositoryError
 from daytwo.core.manifest import ComponentRecord, Manifest, Mark, Snapshot
 from daytwo.core.process import reap
-from daytwo.core.repository import Repository, Writer
+from daytwo.core.repository import Repository, Unread, Writer
 from daytwo.core.run import Run
 from daytwo.core.secrets import redact
 from daytwo.core.service import Place
@@ -195,7 +195,9 @@ class ResticRepository(Repository[ResticSettings]):
             manifest = self._read_manifest(head.id, run, fresh=False)
         except (IntegrityError, ValidationError) as error:
             what = error.what if isinstance(error, IntegrityError) else "it is no manifest"
-            run.warn(f"{self._program.where}: the manifest of snapshot {head.tag('snapshot')} is damaged: {what}")
+            run.warn(
+                Unread(f"the manifest of snapshot {head.tag('snapshot')} is damaged: {what} ({self._program.where})")
+            )
             return None
         self._memory.keep(head.id, manifest)
         return manifest

@@ -151,8 +151,8 @@ class ResticWriter(Writer):
         if taken is None:
             raise RepositoryError(f"{name} was not stored", where=self._program.where, hint=_HINT)
         if taken.folder:
-            # Counted by a scan, where nobody read the folder as a stream; none where it changed meanwhile.
-            counted = None if record.plain else record.counts.get("bytes")
+            # Counted by a scan; none where it changed meanwhile, or has hard links.
+            counted = record.counts.get("bytes")
             if counted is not None and taken.size < counted:
                 raise IntegrityError(
                     f"restic took {taken.size} bytes of {name}, and the folder holds {counted}",
