@@ -127,6 +127,31 @@ def test_a_program_that_hangs_is_ended_at_its_deadline() -> None:
     assert time.monotonic() - begun < 20
 
 
+def test_programs_that_hang_are_no_failure_of_one_that_has_to_wait_for_them() -> None:
+    """More of them than are asked at once, as when a host that many checks go to is gone."""
+    over = threading.Event()
+
+    def hang(run: Run) -> Observation:
+        assert over.wait(30)
+        return FAILED
+
+    def quick(run: Run) -> Observation:
+        run.check()
+        return OK
+
+    async def all_at_once() -> Observation:
+        async with Asker(Connectivity(())) as asker:
+            others = [asyncio.create_task(asker.ask(Looks(hang))) for _ in range(40)]
+            await asyncio.sleep(0)
+            waiting = asyncio.create_task(asker.ask(Looks(quick, Timing(timeout=0.2))))
+            await asyncio.sleep(0.5)
+            over.set()
+            await asyncio.gather(*others)
+            return await waiting
+
+    assert asyncio.run(all_at_once()) is OK
+
+
 def test_who_no_longer_waits_ends_the_program() -> None:
     begun, ended = threading.Event(), threading.Event()
 

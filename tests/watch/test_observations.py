@@ -91,12 +91,53 @@ def test_a_short_restart_leaves_no_gap(database: Database) -> None:
     assert verdicts(Observations(database, "shop", "production"), database) == [(0, "ok", "")]
 
 
-def test_a_clock_that_was_set_back_changes_nothing(database: Database) -> None:
+def test_a_clock_that_was_put_right_changes_nothing(database: Database) -> None:
     book = Observations(database, "shop", "production")
-    take(book, database, "o", NOON + 10 * MINUTE)
-    take(book, database, "x")
+    take(book, database, "o")
+    with database.begin() as connection:
+        book.take(connection, [Answer(WEB, SAID["x"], NOON - MINUTE / 2)])
     with database.read() as connection:
         assert book.all(connection)["web"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("now", ["o", "x", "?"])
+def test_a_clock_that_was_set_back_is_believed_again_at_once(database: Database, now: str) -> None:
+    book = Observations(database, "shop", "production")
+    take(book, database, "x")
+    take(book, database, "oxo", NOON + 1000 * MINUTE)
+    take(book, database, now, NOON + 10 * MINUTE)
+    take(book, database, now, NOON + 11 * MINUTE)
+    with database.read() as connection:
+        state = book.all(connection)["web"]
+        assert (state.observation, state.since) == (SAID[now], NOON + 10 * MINUTE)
+        assert book.standing(connection, NOON + 12 * MINUTE) == [("web", SAID[now].verdict)]
+    assert verdicts(book, database, 2000) == [
+        (0, "failed", "HTTP 503"), (1, "inconclusive", NOBODY), (10, SAID[now].verdict.value, SAID[now].why),
+    ], "and nothing of what was to come"  # fmt: skip
+
+
+def test_a_clock_that_was_set_back_within_one_write(database: Database) -> None:
+    book = Observations(database, "shop", "production")
+    said = [(1000, "o"), (1001, "x"), (10, "x"), (11, "o"), (12, "o")]
+    with database.begin() as connection:
+        book.take(connection, [Answer(WEB, SAID[letter], NOON + at * MINUTE) for at, letter in said])
+    assert verdicts(book, database, 2000) == [(10, "failed", "HTTP 503"), (11, "ok", "")]
+
+
+@pytest.mark.parametrize(("removed", "failed"), [(2, MINUTE + timedelta(milliseconds=1)), (200, 2 * MINUTE)])
+def test_while_it_is_not_watched_it_is_neither_down_nor_up(database: Database, removed: int, failed: timedelta) -> None:
+    book = Observations(database, "shop", "production")
+    take(book, database, "oox")
+    with database.begin() as connection:
+        book.keep(connection, [], NOON + removed * MINUTE)
+    take(book, database, "x", NOON + 300 * MINUTE)
+    with database.read() as connection:
+        found = book.stretches(connection, "web", NOON, NOON + 301 * MINUTE)
+    assert [one.why for one in found] == ["", "HTTP 503", NOBODY, "HTTP 503"]
+    counted = uptime(found, NOON, NOON + 301 * MINUTE)
+    assert (counted.ok, counted.failed, counted.ok + counted.failed + counted.unknown) == (
+        2 * MINUTE, failed, 301 * MINUTE,
+    )  # fmt: skip
 
 
 def test_apps_do_not_see_each_other(database: Database) -> None:
@@ -126,9 +167,9 @@ def test_pruning(database: Database) -> None:
         book.prune(connection, NOON + 2 * MINUTE + MINUTE / 2)
     assert [minute for minute, _, _ in verdicts(book, database)] == [2, 3, 4], "what began before and lasts is kept"
     with database.begin() as connection:
-        book.keep(connection, ["web"])
+        book.keep(connection, ["web"], NOON)
         assert list(book.all(connection)) == ["web"]
-        book.keep(connection, [])
+        book.keep(connection, [], NOON)
         assert book.all(connection) == {}
 
 

@@ -94,14 +94,16 @@ async def _asked(config: "Config", checks: "Sequence[Check]") -> "list[Judgement
     from daytwo.watch.asking import Asker
     from daytwo.watch.at_once import judge
     from daytwo.watch.connectivity import Connectivity
+    from daytwo.watch.rules import rules_of
 
+    rules = rules_of(config.rules, checks)
     async with Asker(Connectivity(config.watch.connectivity)) as asker:
 
         async def one(check: "Check") -> "Judgement":
             begun = time.monotonic()
             observation = await asker.ask(check)
             await check.close()
-            return judge(check, observation, config.rules, time.monotonic() - begun)
+            return judge(check, observation, rules, time.monotonic() - begun)
 
         return await asyncio.gather(*(one(check) for check in checks))
 
@@ -113,15 +115,16 @@ def _recorded(config: "Config", checks: "Sequence[Check]") -> "list[Judgement]":
     from daytwo.core.check import Observation, Verdict
     from daytwo.serve.client import Client
     from daytwo.watch.at_once import judge
+    from daytwo.watch.rules import rules_of
     from daytwo.watch.views import AnswerData
 
-    client = Client(config.folder / ".daytwo")
+    client, rules = Client.of(config), rules_of(config.rules, checks)
     found = []
     for check in checks:
         begun = time.monotonic()
         said = AnswerData.model_validate(client.call("POST", f"/api/checks/{quote(check.name, safe='')}/run"))
         observation = Observation(Verdict(said.verdict), said.why, said.numbers, said.facts)
-        found.append(judge(check, observation, config.rules, time.monotonic() - begun))
+        found.append(judge(check, observation, rules, time.monotonic() - begun))
     return found
 
 

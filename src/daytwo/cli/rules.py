@@ -2,6 +2,7 @@
 
 import contextlib
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ from daytwo.core.errors import NotFoundError
 from daytwo.core.schedule import zone_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import sqlalchemy as sa
 
     from daytwo.config import Config
@@ -29,21 +32,29 @@ def show(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = Fal
     """Show every rule, the built-in ones too, and how it stands."""
     if ctx.invoked_subcommand:
         return
-    found = _bindings(config)[1].rules
+    loaded, bindings = _bindings(config)
+    found = bindings.rules
     with opened_books(config) as books:
         standing = {one.rule: one for one in reversed(books.views.alerts("all"))}
+        blind = _blind(bindings, {one.name for one in books.views.series("*")}, loaded.heartbeats)
     if json:
         print_json(
             [
-                {"name": name, "rule": rule.model_dump(mode="json", exclude_unset=True), "alert": standing.get(name)}
+                {
+                    "name": name,
+                    "rule": rule.model_dump(mode="json", exclude_unset=True),
+                    "alert": standing.get(name),
+                    "blind": blind.get(name),
+                }
                 for name, rule in found.items()
             ]
         )
         return
     rows = [
-        (name, rule.check or rule.series or "", _condition(rule), _stands(standing[name]) if name in standing else "ok")
+        (name, rule.check or rule.series or "", _condition(rule),
+         _stands(standing[name]) if name in standing else blind.get(name, "ok"))
         for name, rule in found.items()
-    ]
+    ]  # fmt: skip
     table(("RULE", "LOOKS AT", "ALERT WHEN", "IS"), rows)
 
 
@@ -76,6 +87,18 @@ def test(
         line("  nothing was recorded that it looks at")
     for subject, one in found:
         _tell(subject, one)
+
+
+def _blind(bindings: "Bindings", series: set[str], heartbeats: "Iterable[str]") -> dict[str, str]:
+    """The rules that have nothing to look at, and why: none of them is well."""
+    seen = {bound.name for bounds in bindings.of_check.values() for bound in bounds}
+    seen |= {one.name for one in bindings.of_series if series.intersection(bindings.subjects(one, series))}
+    elsewhere = [f"heartbeat.{name}" for name in heartbeats]  # whose checks only the daemon makes
+    return {
+        name: "no such check" if rule.check is not None else "no number yet"
+        for name, rule in bindings.rules.items()
+        if name not in seen and not any(fnmatchcase(one, rule.check or "") for one in elsewhere)
+    }
 
 
 def _bindings(config: ConfigOption) -> "tuple[Config, Bindings]":

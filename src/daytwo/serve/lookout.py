@@ -130,7 +130,7 @@ class Lookout(Part):
         ages: dict[str, float] = {}
 
         def follow(connection: sa.Connection) -> list[Transition]:
-            self._observations.keep(connection, checks)
+            self._observations.keep(connection, checks, now)
             for name, state in self._observations.all(connection).items():
                 checks[name].recall(state.observation)
                 ages[name] = (now - state.at).total_seconds()

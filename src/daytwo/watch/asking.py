@@ -76,19 +76,29 @@ class Asker:
             return Observation.inconclusive(f"the check itself failed: {type(error).__name__}: {error}")
 
     async def _look(self, check: ProgramCheck, seconds: float) -> Observation:
-        run = Run(f"check-{token_hex(6)}", self._work, timeout=seconds)
+        run = Run(f"check-{token_hex(6)}", self._work)
         self._running.add(run)
-        loop = asyncio.get_running_loop()
-        looking = loop.run_in_executor(self._threads, check.look, run)
+        looking = asyncio.get_running_loop().run_in_executor(self._threads, _looked, check, run, seconds)
         try:
             return await asyncio.shield(looking)
-        except CancelledError as error:
-            if run.remaining() == 0:
-                raise TimeoutError from error
-            raise
         except asyncio.CancelledError:
             run.cancel("nobody waits for it any more")
             looking.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
         finally:
             self._running.discard(run)
+
+
+def _looked(check: ProgramCheck, run: Run, seconds: float) -> Observation:
+    """What a check sees. Its time begins when a thread has taken it on: that others hang is no failure of its own.
+
+    Raises:
+        TimeoutError: its time is up.
+    """
+    with run.limited(seconds) as part:
+        try:
+            return check.look(part)
+        except CancelledError as error:
+            if part.remaining() == 0:
+                raise TimeoutError from error
+            raise

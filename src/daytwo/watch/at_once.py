@@ -43,10 +43,17 @@ class Judgement:
 
 
 def judge(check: Check, observation: Observation, rules: Mapping[str, Rule], seconds: float) -> Judgement:
-    """Judge an observation by itself, and its numbers by the rules that look at the newest number."""
+    """Judge an observation by itself, and its numbers by the rules that look at the newest number.
+
+    Args:
+        check: what was asked.
+        observation: what it said.
+        rules: all of them, the built-in ones too.
+        seconds: how long the answer took.
+    """
     if observation.verdict is Verdict.FAILED:
-        level = Level.WARNING if observation.facts.get("level") == "warning" else Level.CRITICAL
-        return Judgement(check, observation, level, observation.why, seconds)
+        mild = observation.facts.get("level") == "warning" or _is_mild(check.name, rules)
+        return Judgement(check, observation, Level.WARNING if mild else Level.CRITICAL, observation.why, seconds)
     if observation.verdict is Verdict.INCONCLUSIVE:
         return Judgement(check, observation, Level.UNKNOWN, observation.why, seconds)
     level, said = Level.OK, []
@@ -57,6 +64,12 @@ def judge(check: Check, observation: Observation, rules: Mapping[str, Rule], sec
                 level = max(level, found)
                 said.append(f"rule {name}: {measure} {rule.critical if found is Level.CRITICAL else rule.warning}")
     return Judgement(check, observation, level, "; ".join(said), seconds)
+
+
+def _is_mild(check: str, rules: Mapping[str, Rule]) -> bool:
+    """Whether no rule that looks at a check finds its failure critical."""
+    levels = {one.level for one in rules.values() if one.check and not one.off and fnmatchcase(check, one.check)}
+    return bool(levels) and "critical" not in levels
 
 
 def _level(rule: Rule, series: str, value: float) -> Level:

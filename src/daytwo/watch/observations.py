@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +19,9 @@ NOBODY = "nobody looked"
 _PATIENCE = 2.0
 """Rhythms without an observation after which nobody has been looking."""
 _SLACK = timedelta(seconds=30)
+_SET = timedelta(seconds=60)
+"""A clock that goes back by more has been set."""
+_MOMENT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -145,12 +149,15 @@ class Observations:
         """Write down observations, oldest first."""
         known = self._held(connection)
         changed: dict[str, State] = {}
-        begun: list[dict[str, object]] = []
+        begun: list[dict[str, Any]] = []
         for answer in answers:
             name = answer.check.name
             before = changed.get(name) or known.get(name)
+            if before is not None and before.at - _SET < answer.at <= before.at:
+                continue  # the clock was put right: what is known stays
             if before is not None and answer.at <= before.at:
-                continue  # the clock was set back: what is known stays
+                self._undo(connection, name, answer.at)
+                begun = [one for one in begun if one["check"] != name or one["begin"] < answer.at]
             changed[name], new = _next(before, answer)
             begun += [
                 {**self._own, "check": name, "begin": one.begin, "verdict": one.verdict.value, "why": one.why}
@@ -166,12 +173,26 @@ class Observations:
         """What was written was not committed: read it again."""
         self._known = None
 
-    def keep(self, connection: sa.Connection, names: Iterable[str]) -> None:
-        """Remove the newest observations of checks that are not among these; their history stays."""
-        gone = set(self._held(connection)) - set(names)
-        if gone:
-            connection.execute(sa.delete(checks).filter_by(**self._own).where(checks.c.name.in_(sorted(gone))))
-            self._known = {name: one for name, one in self._held(connection).items() if name not in gone}
+    def keep(self, connection: sa.Connection, names: Iterable[str], now: datetime) -> None:
+        """Remove the newest observations of checks that are not among these. Their history stays, and from now on
+        nobody looks: when one is watched again, the time between was neither an outage nor uptime.
+
+        Args:
+            connection: of the transaction.
+            names: the checks that are watched.
+            now: the time now.
+        """
+        held, watched = self._held(connection), set(names)
+        gone = {name: one for name, one in held.items() if name not in watched}
+        if not gone:
+            return
+        connection.execute(sa.delete(checks).filter_by(**self._own).where(checks.c.name.in_(sorted(gone))))
+        ends = {
+            name: max(one.at + _MOMENT, min(one.at + timedelta(seconds=one.every), now)) for name, one in gone.items()
+        }
+        rows = [{"check": name, "begin": end, "verdict": Verdict.INCONCLUSIVE.value} for name, end in ends.items()]
+        connection.execute(sa.insert(stretches), [{**self._own, **row, "why": NOBODY} for row in rows])
+        self._known = {name: one for name, one in held.items() if name not in gone}
 
     def prune(self, connection: sa.Connection, before: datetime) -> None:
         """Remove stretches that ended before a time."""
@@ -182,6 +203,10 @@ class Observations:
             later.c.begin < before,
         )
         connection.execute(sa.delete(stretches).filter_by(**self._own).where(ended))
+
+    def _undo(self, connection: sa.Connection, check: str, at: datetime) -> None:
+        """Forget what bears a time from here on: the clock was set back, and it would be taken for what is to come."""
+        connection.execute(sa.delete(stretches).filter_by(**self._own, check=check).where(stretches.c.begin >= at))
 
     def _held(self, connection: sa.Connection) -> dict[str, State]:
         if self._known is None:
@@ -198,9 +223,9 @@ def _next(before: State | None, answer: Answer) -> tuple[State, list[Stretch]]:
         failures = before.failures
         if answer.at > before.stale_after:
             new.append(Stretch(before.at + timedelta(seconds=before.every), Verdict.INCONCLUSIVE, NOBODY))
-        elif seen.verdict is before.verdict:
+        elif seen.verdict is before.verdict and answer.at > before.at:
             since = before.since
-    if before is None or new or seen.verdict is not before.verdict:
+    if before is None or since == answer.at:
         new.append(Stretch(answer.at, seen.verdict, seen.why))
     if seen.verdict is Verdict.FAILED:
         failures += 1

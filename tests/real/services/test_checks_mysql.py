@@ -181,3 +181,26 @@ def test_a_replica_that_replicates_and_one_that_does_not(
     broken = ask(replica, tmp_path)
     assert "does not replicate" in broken.why and "only_here" in broken.why
     assert second.server.password not in broken.why and broken.numbers["connections_used"] > 0
+
+
+def test_a_replica_of_several_servers_fails_when_one_of_them_is_lost(
+    pair: tuple[MysqlCase, MysqlCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SHOW SLAVE STATUS` tells of the connection without a name only."""
+    first, second = pair
+    monkeypatch.setenv(PASSWORD, second.server.password)
+    second.server.sql(f"create database {first.name}")
+    replica = named(second.make())
+    assert ask(replica, tmp_path).facts["role"] == "primary"
+    where = (
+        f"master_host = '{first.server.host}', master_port = {first.server.port}, master_user = '{first.server.user}'"
+    )
+    second.server.sql(
+        f"change master 'shop' to {where}, master_password = '{first.server.password}'; start slave 'shop'"
+    )
+    wait_until(lambda: ask(replica, tmp_path).verdict is Verdict.OK, what="it replicates")
+    found = ask(replica, tmp_path)
+    assert found.facts["role"] == "replica" and found.numbers["replication_lag"] < 60
+    second.server.sql("stop slave 'shop'")
+    stopped = ask(replica, tmp_path)
+    assert stopped.verdict is Verdict.FAILED and "does not replicate (shop)" in stopped.why

@@ -532,6 +532,43 @@ def test_a_compose_service_is_found_whatever_its_container_is_called(engine: Doc
             seen = once(check)
             assert (seen.verdict, seen.facts["container"]) == (Verdict.OK, new), "the one that runs"
             assert seen.facts["containers"] == "1 of 2 run"
+            with named(engine, *options) as third:
+                for frozen, other in ((new, third), (third, new)):
+                    engine.run("pause", frozen)
+                    seen = once(check)
+                    assert (seen.verdict, seen.facts["container"]) == (Verdict.FAILED, frozen), f"well is only {other}"
+                    engine.run("unpause", frozen)
+                assert once(check).facts["containers"] == "2 of 3 run"
+            with named(engine, "--restart", "always", *options, command=("sh", "-c", "exit 3")) as ends:
+
+                async def seen_to_end(asker: Asker) -> None:
+                    await until(asker, check, lambda seen: seen.facts["container"] == ends)
+
+                asked(seen_to_end)
+
+
+def test_restarts_of_a_compose_service_only_grow_whichever_of_its_containers_is_told_of(engine: DockerEngine) -> None:
+    project = f"daytwo{token_hex(4)}"
+    options = [f"--label=com.docker.compose.{key}" for key in (f"project={project}", "service=web")]
+    wanted = Wanted(project=project, service="web")
+    check = ContainerCheck("web", "web", Timing(), wanted, LOCAL)
+    seen: list[tuple[str, float]] = []
+
+    async def act(asker: Asker) -> None:
+        for frozen in (one, other, one):
+            await docker(engine, "pause", frozen)
+            answer = await until(asker, check, lambda said: said.verdict is Verdict.FAILED)
+            seen.append((answer.facts["container"], answer.numbers["restarts"]))
+            await docker(engine, "unpause", frozen)
+            await until(asker, check, lambda said: said.verdict is Verdict.OK)
+            if frozen == one and len(seen) == 1:
+                for number in range(3):
+                    await docker(engine, "restart", "--time", "0", one)
+                    await until(asker, check, restarts(number + 1))
+
+    with named(engine, *options) as one, named(engine, *options) as other:
+        asked(act)
+    assert seen == [(one, 0), (other, 3), (one, 3)]
 
 
 def test_ps_shows_the_app_s_containers_without_a_daemon(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from daytwo.core.containers import Wanted
+from daytwo.watch.logs.container import Marks
 from daytwo.watch.logs.following import follower_of
 from daytwo.watch.logs.lines import LONGEST
 from daytwo.watch.logs.sources import Log
@@ -174,6 +175,16 @@ def replica(engine: DockerEngine, log: Log, word: str, *options: str) -> context
 
 def all_of(*words: str) -> list[str]:
     return sorted(f"{word} {number}" for word in words for number in (1, 2, 3))
+
+
+def test_a_clock_that_was_set_back_loses_no_hour(engine: DockerEngine, name: str, tmp_path: Path) -> None:
+    """What was read last is from the future, and the container is started again."""
+    read = Marks(int((datetime.now(UTC) + timedelta(hours=1)).timestamp()) * 1_000_000_000)
+    with (
+        engine.container("--name", name, command=("sh", "-c", "while sleep 0.2; do echo tick; done")),
+        heard(Log("app", "container", wanted=Wanted(name)), tmp_path, read.position) as here,
+    ):
+        here.until(lambda: len(here.texts) > 5, "it is heard")
 
 
 def test_all_replicas_of_a_service_are_followed_as_they_come_and_go(

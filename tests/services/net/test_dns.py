@@ -25,6 +25,7 @@ RECORDS = {
     ("shop.example.com.", "AAAA"): ["2001:db8::1"],
     ("example.com.", "MX"): ["10 mail.example.com."],
     ("example.com.", "TXT"): ['"v=spf1 -all"'],
+    ("key.example.com.", "TXT"): ['"k=rsa; p=AbCd"'],
     ("many.example.com.", "A"): [f"10.0.{n // 250}.{n % 250}" for n in range(600)],
     ("none.example.com.", "A"): [],
 }
@@ -131,6 +132,7 @@ class DnsCase(CheckCase):
             self._service("shop.example.com", type="AAAA", expect="2001:DB8::1"),
             self._service("example.com", type="MX", expect="10 mail.example.com"),
             self._service("example.com", type="TXT", expect="v=spf1 -all"),
+            self._service("key.example.com", type="TXT", expect="k=rsa; p=AbCd"),
             self._service("many.example.com"),
         ]
 
@@ -138,6 +140,7 @@ class DnsCase(CheckCase):
         return [
             self._service("shop.example.com", expect="192.0.2.3"),
             self._service("shop.example.com", expect="192.0.2.1", exactly=True),
+            self._service("key.example.com", type="TXT", expect="k=rsa; p=abcd"),
             self._service("none.example.com"),
             self._service("unknown.example.com"),
             self._service("broken.example.com"),

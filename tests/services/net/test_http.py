@@ -185,6 +185,10 @@ def test_numbers_and_phases(tmp_path: Path) -> None:
             {"max_size": "10B", "json": "data"},
             "its answer has more than 10 bytes, so it is not read as JSON; raise `max_size`",
         ),
+        (
+            {"max_size": "10B", "lacks": "score"},
+            "its answer has more than 10 bytes, and what it must lack may follow; raise `max_size`",
+        ),
         ({"method": "HEAD"}, ""),
     ],
 )

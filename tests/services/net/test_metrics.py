@@ -88,6 +88,24 @@ def test_labels_that_are_chosen_keep_apart_and_others_are_added_up(tmp_path: Pat
     assert values(tmp_path, EXPOSED, take=take, labels=[]) == {take: 1070}
 
 
+def test_quantiles_are_not_added_up(tmp_path: Path) -> None:
+    body = b"# TYPE took summary\n" + b"".join(
+        b'took{quantile="0.5",route="%s"} %s\ntook_count{route="%s"} 10\n' % (route, value, route)
+        for route, value in ((b"a", b"0.2"), (b"b", b"0.9"), (b"c", b"0.1"))
+    )
+    assert values(tmp_path, body, take="took", labels=[]) == {"took_p50": 0.9, "took_count": 30}
+
+
+def test_a_gauge_is_none_that_only_grows_whatever_it_is_called(tmp_path: Path) -> None:
+    body = b"# TYPE memory_total gauge\nmemory_total 5\n# TYPE a_total untyped\na_total 1\nb_total 2\n"
+    with serving(saying(answer(body))) as server:
+        check = service("metrics", tmp_path, url=server.url, take="*").checks()[0]
+        assert ask(check, tmp_path).verdict is Verdict.OK
+    assert {one.name: one.total for one in check.measures if one.name != "duration"} == {
+        "memory_total": False, "a_total": True, "b_total": True,
+    }  # fmt: skip
+
+
 def in_turn(bodies: Iterator[bytes]) -> Handler:
     """Answers each connection with the next of these."""
 

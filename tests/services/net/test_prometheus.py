@@ -26,7 +26,7 @@ FAILED, OURS = Verdict.FAILED, Verdict.INCONCLUSIVE
         (told([1.0, "42.5"], "scalar"), "200 OK", Verdict.OK, ""),
         (told([]), "200 OK", FAILED, "there is no value for errors"),
         (told([{"metric": {}, "value": [1.0, "NaN"]}]), "200 OK", FAILED, "there is no value for errors"),
-        (told([{"metric": {}, "value": [1.0, "+Inf"]}]), "200 OK", FAILED, "there is no value for errors"),
+        (told([{"metric": {}, "value": [1.0, "+Inf"]}]), "200 OK", FAILED, "errors is infinite"),
         (told([{"value": [1, "1"]}, {"value": [1, "2"]}]), "200 OK", OURS, "gives 2 values. Aggregate them"),
         (told([{"values": []}], "matrix"), "200 OK", OURS, "gives no number but a matrix"),
         (told([1, "x"], "string"), "200 OK", OURS, "gives no number but a string"),
@@ -59,6 +59,15 @@ def test_what_no_value_means_is_a_setting(tmp_path: Path) -> None:
     assert observation.verdict is Verdict.OK
     assert observation.numbers["nil"] == 0
     assert "none" not in observation.numbers
+
+
+def test_what_is_infinite_is_never_nothing_and_never_zero(tmp_path: Path) -> None:
+    """A 95th percentile beyond the largest bucket is no zero seconds."""
+    with serving(saying(answer(told([{"metric": {}, "value": [1.0, "+Inf"]}])))) as server:
+        queries = {"none": {"promql": "x", "empty": "ok"}, "nil": {"promql": "y", "empty": "zero"}}
+        observation = observe("prometheus", tmp_path, url=server.url, queries=queries)
+    assert (observation.verdict, observation.why) == (FAILED, "none is infinite; nil is infinite")
+    assert set(observation.numbers) == {"duration"}
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,56 @@ def test_a_rotation_while_nobody_looks(path: Path, tmp_path: Path, rotate: Calla
         again.hears("two", *between, "three", "four")
 
 
+@pytest.mark.parametrize("rotate", [rename, rename_twice, copy_and_truncate])
+@pytest.mark.parametrize("other", ["app-worker.log", "app.err", "app2.log", "app.log.lock"])
+def test_another_log_beside_it_is_not_read(
+    path: Path, tmp_path: Path, rotate: Callable[[Path], None], other: str
+) -> None:
+    beside = tmp_path / other
+    between = ["between"] if rotate is rename_twice else []
+    with heard(app(path), tmp_path) as here:
+        say(path, "one")
+        here.hears("one")
+        rotate(path)
+        say(beside, "somebody else's")
+        say(path, "two")
+        here.hears("one", *between, "two")
+    say(path, "three")
+    rotate(path)
+    say(beside, "again")
+    say(path, "four")
+    with heard(app(path), tmp_path, here.position) as again:
+        again.hears("three", *between, "four")
+
+
+def test_another_log_that_begins_alike_is_no_copy(path: Path, tmp_path: Path) -> None:
+    beside = tmp_path / "app-worker.log"
+    with heard(app(path), tmp_path) as here:
+        say(path, "one")
+        here.hears("one")
+    remove(path)
+    say(beside, "history", "one", "somebody else's")
+    say(path, "two")
+    with heard(app(path), tmp_path, here.position) as again:
+        again.hears("two")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["app.log.1", "app.log-20261121", "app-20261121.log", "app.log.2026-11-21_03-00", "app.1.log", "app.log.old",
+     "app-2026-11-21T03-00-00.000.log", "app-2026-11-21T03-00-00.000-size.log"],
+)  # fmt: skip
+def test_what_came_between_is_read_whatever_it_was_rotated_to(path: Path, tmp_path: Path, name: str) -> None:
+    with heard(app(path), tmp_path) as here:
+        say(path, "one")
+        here.hears("one")
+    path.rename(tmp_path / "app.log.7")
+    say(tmp_path / name, "between")
+    say(path, "two")
+    with heard(app(path), tmp_path, here.position) as again:
+        again.hears("between", "two")
+
+
 def test_a_writer_that_goes_on_with_the_old_file_for_a_while(path: Path, tmp_path: Path) -> None:
     with heard(app(path), tmp_path) as here, path.open("a") as writer:
         rename(path)

@@ -15,6 +15,7 @@ entries = lambda: open({file!r}).read().splitlines()
 def tell(number, text):
     print(json.dumps({{"__CURSOR": f"s={{number}}", "__REALTIME_TIMESTAMP": "1763712000000000", "MESSAGE": eval(text)}}), flush=True)
 if "--follow" not in sys.argv:
+    assert "--unit=shop.service" in sys.argv
     found = entries()
     tell(len(found), found[-1]) if found else print("No journal files were found.", file=sys.stderr)
     sys.exit(0 if found else 1)

@@ -122,6 +122,19 @@ def test_a_sample_that_is_hours_late_is_taken_in_at_every_level(story: Story, to
         story.check(at(begin), at(begin) + timedelta(days=1, hours=7))
 
 
+@pytest.mark.parametrize("hours", [1, 11])
+def test_a_late_sample_of_a_rare_total_counts_its_growth_once(story: Story, hours: int) -> None:
+    """What the next one had grown from the one before is the late one's now, however far apart they are."""
+    story.total = True
+    clock = [f"{hour:02}:00" for hour in (0, hours, 2 * hours)]
+    story.value(clock[0], 100)
+    story.value(clock[2], 300)
+    story.roll(at("23:59"))
+    story.tell([(ms(at(clock[1])), 200)], at("23:59"))
+    story.check(at("00:00") - timedelta(hours=1), at("23:30"))
+    assert story.look(at("00:00") - timedelta(hours=1), at("23:30")).rise == 200
+
+
 def test_f34_a_sample_from_the_future_moves_nothing_and_does_not_count(story: Story) -> None:
     story.value("10:00", 1)
     ahead = [(ms(at("10:01:30")), 99.0), (ms(at("10:00") + timedelta(hours=5)), 999.0)]

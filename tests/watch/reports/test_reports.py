@@ -175,3 +175,19 @@ def test_what_is_slow_by_a_hair_is_no_change(shop: Shop) -> None:
         shop.observe("db", day, "o" * 288, FIVE)
         shop.number("db.duration", day, [took] * 288, every=FIVE)
     assert shop.views(NOW).report("daily").changes == []
+
+
+def test_what_was_down_all_the_time_has_a_score_of_zero(shop: Shop) -> None:
+    """Of a database that nobody reaches no duration is measured."""
+    begin = NOW - 48 * HOUR
+    for check, said in (("web", "o" * 576), ("db", "o" * 100 + "x" * 476), ("db.container", "x" * 576)):
+        shop.observe(check, begin, said, FIVE)
+    shop.number("web.duration", begin, [0.1] * 576, every=FIVE)
+    shop.number("db.duration", begin, [0.1] * 100, every=FIVE)
+    found = shop.views(NOW).performance("24h")
+    assert [(one.check, one.score, one.p95) for one in found.checks] == [("db", 0, None), ("web", 100, 0.1)]
+    assert (found.overall.score, found.status) == (50, "poor")
+    day = shop.views(NOW).report("daily", (NOW - 12 * HOUR).date())
+    assert (day.score, day.slowest) == (50, ["web"])
+    assert {one.check: one.score for one in day.checks} == {"web": 100, "db": 0, "db.container": None}
+    assert "Performance: 50.0 of 100" in words.text(day)

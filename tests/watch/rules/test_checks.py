@@ -1,5 +1,7 @@
 """Rules over checks, on time lines."""
 
+import pytest
+
 from daytwo.config.watching import Rule
 from daytwo.core.check import Measure, Observation, Unit
 from daytwo.watch.rules import Evaluator, State, rules_of
@@ -175,6 +177,25 @@ def test_what_it_depends_on_is_known_after_a_restart(world: MakeWorld) -> None:
     """Even where no rule looks at that."""
     made = world(web={"check": "web", "failures": 1, "depends_on": "db"}, db={"off": True})
     assert made.play("10:00 db failed\n10:01 restart\n10:02 web failed") == ["10:02 web firing critical because of db"]
+
+
+@pytest.mark.parametrize("restart", ["", "10:02:30 restart"])
+def test_what_it_depends_on_is_not_well_again_when_nobody_knows(world: MakeWorld, restart: str) -> None:
+    made = world(web={"check": "web", "failures": 1, "depends_on": "db"}, db={"off": True})
+    assert made.play(f"""
+        10:00 db failed
+        10:01 web failed
+        10:02 db unsure
+        {restart}
+        10:03..10:20 1m web failed
+    """) == ["10:01 web firing critical because of db"]
+
+
+def test_nothing_is_a_consequence_of_what_is_not_watched_any_more(world: MakeWorld) -> None:
+    made = world(web={"check": "web", "failures": 1, "depends_on": "db"}, db={"off": True})
+    made.play("10:00 db failed")
+    del made.checks["db"]
+    assert made.play("10:01 reload\n10:02 web failed") == ["10:02 web firing critical"]
 
 
 def test_it_may_depend_on_a_rule(world: MakeWorld) -> None:

@@ -392,3 +392,54 @@ def test_the_newest_of_events_is_how_many_came_in_a_minute(world: MakeWorld) -> 
     assert read(made, "10:01:30", **rule) == "ok: logs.oauth is 3"
     assert read(made, "10:02", **rule) == "critical: logs.oauth is 12 (> 10)"
     assert read(made, "10:09", **rule) == "ok: logs.oauth is 0"
+
+
+@pytest.mark.parametrize(
+    ("rule", "values"),
+    [
+        ({"take": "sum", "critical": ">= 20"}, [1.0] * 20),
+        ({"take": "count", "critical": ">= 20"}, [1.0] * 20),
+        ({"take": "p95", "critical": "> 2s"}, [9.0] * 20),
+        ({"take": "mean", "critical": "> 2s"}, [9.0] * 20),
+        ({"take": "ratio", "of": "logs.all", "critical": "> 5%"}, [1.0] * 20),
+    ],
+)
+@pytest.mark.parametrize("seconds", [0, 1, 14, 29])
+def test_what_comes_at_the_end_of_a_minute_is_in_a_window_of_a_minute(
+    world: MakeWorld, rule: dict[str, str], values: list[float], seconds: int
+) -> None:
+    made = world()
+    for name, of in (("logs.burst", values), ("logs.all", [1.0] * 100)):
+        digest = Digest()
+        digest.add_many(of)
+        made.numbers.add_sketch(made.connection, name, "count", clock("10:10"), digest, clock("10:11"))
+    whole = {"series": "logs.burst", "over": "1m", **rule}
+    assert read(made, f"10:11:{seconds:02}", **whole).startswith("critical: ")
+    assert not read(made, f"10:12:{seconds:02}", **whole).startswith("critical: "), "and in the next one no more"
+
+
+@pytest.mark.parametrize("at", ["10:10:00", "10:10:20", "10:10:59"])
+def test_no_window_of_minutes_is_longer_than_it_says(world: MakeWorld, at: str) -> None:
+    """Eight a minute are never more than eight in a minute, nor forty in five."""
+    made = world()
+    for minute in range(11):
+        digest = Digest()
+        digest.add_many([1.0] * 8)
+        made.numbers.add_sketch(made.connection, "logs.app", "count", clock(f"10:{minute:02}"), digest, clock("10:11"))
+    for over, most in (("1m", 8), ("5m", 40), ("10m", 80)):
+        for take in ("sum", "count"):
+            reading = read(made, at, series="logs.app", take=take, over=over, critical=f"> {most}")
+            assert reading.startswith("ok: ") and reading.endswith(f"is {most}"), reading
+
+
+def test_the_newest_of_durations_of_real_requests_is_the_mean_of_their_minute(world: MakeWorld) -> None:
+    """As `daytwo metrics` shows it, not that of whoever happened to come last."""
+    made = world()
+    digest = Digest()
+    digest.add_many([9.0, 9.0, 0.1])
+    name = "traffic.web.duration"
+    made.numbers.add_sketch(made.connection, name, "s", clock("10:00"), digest, clock("10:01"))
+    ((_, shown_as),) = made.numbers.newest(made.connection, clock("10:01"), name)
+    assert shown_as is not None
+    told = read(made, "10:01", series=name, take="last", critical="> 5s")
+    assert told == f"critical: {name} is {shown(shown_as.value, Threshold('> 5s'))} (> 5s)"

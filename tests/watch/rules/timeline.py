@@ -181,8 +181,9 @@ class World:
         assert self.evaluator is not None, "nobody is there to observe"
         self.told += self.evaluator.observe(self.connection, name, observation, self.now)
         own = {"app": "shop", "environment": "production", "name": name}
+        row = self.connection.scalar(sa.select(checks_table.c.failures).filter_by(**own)) or 0
+        failures = {Verdict.OK: 0, Verdict.FAILED: row + 1}.get(observation.verdict, row)
         self.connection.execute(sa.delete(checks_table).filter_by(**own))
         values = {"service": name, "verdict": observation.verdict.value, "since": self.now, "at": self.now, "every": 60}
-        if observation.verdict is not Verdict.INCONCLUSIVE:
-            self.connection.execute(checks_table.insert().values(**own, **values))
+        self.connection.execute(checks_table.insert().values(**own, **values, failures=failures))
         self.judge()

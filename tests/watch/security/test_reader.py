@@ -70,6 +70,19 @@ def test_detectors_on_lines_as_they_are(
     assert read(scene, made, text) == ([] if wanted is None else [wanted])
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Failed password for root from 203.0.113.9 port 51622 ssh2", "Connection closed by invalid user a 203.0.113.9 port 4 [preauth]"],
+)  # fmt: skip
+def test_lines_that_were_put_together_count_as_often_as_they_happened(scene: Scene, said: str) -> None:
+    """Of six wrong passwords in a row, rsyslog writes the first, and then that it was repeated."""
+    made = reader(scene, security={"detect": {"a": "sshd"}})
+    read(scene, made, SSHD + said, f"{SSHD}message repeated 5 times: [ {said}]")
+    assert [(one.source, one.count) for one in scene.events()] == [("203.0.113.9", 1), ("203.0.113.9", 5)]
+    read(scene, made, *[f"{SSHD}message repeated 5 times: [ {said}]"] * 100)
+    assert sum(one.count for one in scene.events()) == 506
+
+
 def test_detectors_ask_only_about_lines_that_may_tell_something() -> None:
     """Each has a word that is in whatever it finds, so that the many other lines cost nothing."""
     for name, detections in DETECTORS.items():

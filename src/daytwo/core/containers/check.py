@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from daytwo.core.check import Around, Check, Measure, Observation, Timing, Unit
-from daytwo.core.containers.history import Earlier
+from daytwo.core.containers.history import Earlier, Tally
 from daytwo.core.containers.listing import Container, Wanted
 from daytwo.core.containers.usage import Usage
 from daytwo.core.containers.view import Seen, View
@@ -57,6 +57,7 @@ class ContainerCheck(Check):
         self.host = host
         self._before: tuple[str, int, Usage] | None = None
         self._earlier: Earlier | None = None
+        self._tallies: dict[str, Tally] = {}
 
     def recall(self, before: Observation) -> None:
         """Go on counting: what happened while nobody watched is told by the container."""
@@ -75,8 +76,10 @@ class ContainerCheck(Check):
         found = self.wanted.among(seen.containers)
         if not found:
             return Observation.failed(self._missing(seen))
-        # Of several of a Compose service, and while one takes the place of another: one that runs.
-        one = min(found, key=lambda container: (not container.runs, container.name))
+        # Of several of a Compose service, and while one takes the place of another: those that have not ended, and of
+        # these one that something is wrong with.
+        one = min(found, key=lambda container: (not _lives(container), not complaint(container), container.name))
+        self._tallies |= {each.name: view.tally(each, self._earlier) for each in found}
         observed = await self._observed(one, seen, view, end)
         if len(found) == 1:
             return observed
@@ -84,8 +87,12 @@ class ContainerCheck(Check):
         return replace(observed, facts={**observed.facts, "containers": several})
 
     async def _observed(self, one: Container, seen: Seen, view: View, end: float) -> Observation:
-        tally = view.tally(one, self._earlier)
-        numbers = {"restarts": float(tally.restarts), "oom_kills": float(tally.oom_kills)}
+        tally = self._tallies[one.name]
+        # Of all that there ever were: a total that is now of one and now of another would seem to grow.
+        numbers = {
+            "restarts": float(sum(each.restarts for each in self._tallies.values())),
+            "oom_kills": float(sum(each.oom_kills for each in self._tallies.values())),
+        }
         facts = _facts(one, seen, tally.exit_code)
         if one.runs:
             numbers["uptime"] = max(0.0, time.time() - one.started / 1e9)
@@ -122,6 +129,10 @@ def container_check_of(service: AnyService) -> ContainerCheck | None:
         return None
     timing = service.timing(TIMING)
     return ContainerCheck(f"{service.name}.container", service.name, timing, Wanted(name), service.target.host)
+
+
+def _lives(one: Container) -> bool:
+    return one.runs or one.status == "restarting"
 
 
 def _numbers(one: Container, used: Usage, cores: float | None) -> dict[str, float]:

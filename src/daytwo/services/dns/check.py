@@ -66,7 +66,7 @@ class DnsCheck(Check):
             return Observation.failed(f"{where}: it resolves to nothing: there are no such records", numbers)
         numbers[_TTL.name] = float(min(rrset.ttl for rrset in found))
         facts = {"answers": _shown(values)}
-        wrong = _differs(values, settings.expect, settings.exactly)
+        wrong = _differs(values, settings)
         return Observation.failed(f"{where}: {wrong}", numbers, facts) if wrong else Observation.ok(numbers, facts)
 
 
@@ -101,17 +101,18 @@ def _system_servers() -> list[Endpoint]:
     return [Endpoint(str(one), USUAL_PORT) for one in found[:3]]
 
 
-def _differs(values: list[str], expected: tuple[str, ...], exactly: bool) -> str:
-    there, wanted = {_canonical(one) for one in values}, {_canonical(one) for one in expected}
-    missing = [one for one in expected if _canonical(one) not in there]
+def _differs(values: list[str], settings: DnsSettings) -> str:
+    def canonical(value: str) -> str:
+        """One spelling of names and addresses. A text is as it is: a key in small letters is another one."""
+        bare = value.strip().replace('"', "")
+        return bare if settings.type == "TXT" else bare.lower().rstrip(".")
+
+    there, wanted = {canonical(one) for one in values}, {canonical(one) for one in settings.expect}
+    missing = [one for one in settings.expect if canonical(one) not in there]
     if missing:
         return f"{_shown(missing)} is not among the answers: {_shown(values)}"
-    more = [one for one in values if _canonical(one) not in wanted]
-    return f"there are other answers, too: {_shown(more)}" if exactly and more else ""
-
-
-def _canonical(value: str) -> str:
-    return value.strip().lower().rstrip(".").replace('"', "")
+    more = [one for one in values if canonical(one) not in wanted]
+    return f"there are other answers, too: {_shown(more)}" if settings.exactly and more else ""
 
 
 def _shown(values: list[str]) -> str:

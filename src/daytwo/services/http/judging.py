@@ -74,6 +74,10 @@ class Judge:
         part = f" in its first {len(reply.body)} bytes" if reply.cut else ""
         wrong = [f"its answer does not contain '{one}'{part}" for one in self._expected.contains if one not in text]
         wrong += [f"its answer contains '{one}'" for one in self._expected.lacks if one in text]
+        if self._expected.lacks and reply.cut:
+            wrong.append(
+                f"its answer has more than {len(reply.body)} bytes, and what it must lack may follow; raise `max_size`"
+            )
         if self._pattern is not None:
             wrong += await _sought(self._pattern, text, part)
         return wrong

@@ -38,8 +38,8 @@ class MetricsSettings(WebSettings):
     labels: Annotated[tuple[str, ...] | None, BeforeValidator(_listed), AfterValidator(_labels)] = Field(
         default=None,
         max_length=20,
-        description="labels by which series are kept apart, in this order; what differs in others only is added up; "
-        "all labels when absent",
+        description="labels by which series are kept apart, in this order; what differs in others only is added up, "
+        "of quantiles the largest is kept; all labels when absent",
     )
     most: int = Field(default=200, ge=1, le=2000, description="so many series at most")
     max_size: Size = Field(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import add
 
 from daytwo.core.check import Measure, Unit
 from daytwo.core.net.measures import DURATION
@@ -63,7 +64,8 @@ class Wanted:
 
 
 def take(found: Exposition, wanted: Wanted, labels: Sequence[str] | None) -> Taken:
-    """The series of a scrape. Samples whose series would be called the same are added up.
+    """The series of a scrape. Samples whose series would be called the same are added up; of quantiles, which have no
+    sum, the largest counts.
 
     Args:
         found: what was read.
@@ -79,7 +81,8 @@ def take(found: Exposition, wanted: Wanted, labels: Sequence[str] | None) -> Tak
             _bucket(buckets[metric_of(one.name), _after(one.labels, labels, "le")], one)
         elif not one.name.endswith("_created") and math.isfinite(one.value):
             measure = _measure(one, kind, labels)
-            values[measure.name] += one.value
+            again = kind == "summary" and "quantile" in one.labels and measure.name in measures
+            values[measure.name] = (max if again else add)(values[measure.name], one.value)
             measures[measure.name] = measure
     return Taken(values, measures, buckets, wanted.missing(found.samples))
 
@@ -98,7 +101,10 @@ def _measure(one: Sample, kind: str, labels: Sequence[str] | None) -> Measure:
     name = one.name + (f"_p{_percent(quantile)}" if quantile is not None else "")
     total = kind == "counter" or (
         quantile is None
-        and (one.name.endswith("_total") or (kind in ("histogram", "summary") and name != metric_of(name)))
+        and (
+            (one.name.endswith("_total") and kind in ("", "unknown", "untyped"))  # one that says it is a gauge is one
+            or (kind in ("histogram", "summary") and name != metric_of(name))
+        )
     )
     after = _after(one.labels, labels, "quantile" if quantile is not None else "")
     return Measure(_short(name + after), unit_of(one.name), f"`{one.name}`", total)

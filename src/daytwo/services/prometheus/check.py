@@ -51,10 +51,12 @@ class PrometheusCheck(Check):
                 headers, _ = await self._letters.write(around, watch)
                 for name, query in self._queries.items():
                     value = await self._value(query, headers, around, watch)
-                    if value is not None:
+                    if value is not None and math.isinf(value):  # a share of nothing, or beyond the largest bucket
+                        wrong.append(f"{name} is infinite")
+                    elif value is not None:
                         found[name] = value
                     elif query.empty == "failed":
-                        wrong.append(name)
+                        wrong.append(f"there is no value for {name}")
         except UnreachableError as error:
             return Observation.failed(plain(str(error), 400), {**self._duration(watch), **found})
         finally:
@@ -62,7 +64,7 @@ class PrometheusCheck(Check):
                 self._client.close()
         numbers = {**self._duration(watch), **found}
         if wrong:
-            return Observation.failed(plain(f"there is no value for {', '.join(wrong)}"), numbers)
+            return Observation.failed(plain("; ".join(wrong)), numbers)
         return Observation.ok(numbers)
 
     async def close(self) -> None:
@@ -123,4 +125,4 @@ def _one_value(data: Mapping[str, Any], query: Query) -> float | None:
         value = float(result[1] if sort == "scalar" else result[0]["value"][1])
     except (TypeError, ValueError, LookupError):
         raise UnreachableError(f"its answer to `{shown}` holds no number") from None
-    return value if math.isfinite(value) else None
+    return None if math.isnan(value) else value

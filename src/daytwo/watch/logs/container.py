@@ -109,6 +109,9 @@ class ContainerFollower(Follower):
             self.trouble = ""
             self.closing.wait(_RESTING)
             return
+        if self._marks.floor > (now := self._now()) + _SECOND:
+            # The clock was set back: what is said from now on would be older than what was, and never be told.
+            self._marks = Marks(now)
         self._marks.again()
         self._read(id, self._marks)
         self._ended = state

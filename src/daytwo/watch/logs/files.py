@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ _POLL = 0.5
 _FIRST_BYTES = 1024
 """Bytes at the beginning of a file by which it is known again, as far as it has them."""
 _PACKED = (".gz", ".xz", ".bz2", ".zst", ".lz4", ".zip")
+_ROTATED = re.compile(r"[-._](?:[-._+:TZ\d]|old|bak|prev|orig|backup|size|time)+")
+"""What rotation puts behind a name: numbers, dates, and a few words."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +176,19 @@ class FileFollower(Follower):
                 if os.fstat(file).st_ino == mark.inode:  # renamed
                     same = number
                     break
-                same = number if mark.length else same  # copied
+                same = number if mark.length and self._is_rotated(path) else same  # copied
         if same is None:
             return []
-        return [(siblings[same], mark), *((path, Mark(path.stat().st_ino)) for path in siblings[same + 1 :])]
+        between = (path for path in siblings[same + 1 :] if self._is_rotated(path))
+        return [(siblings[same], mark), *((path, Mark(path.stat().st_ino)) for path in between)]
+
+    def _is_rotated(self, path: Path) -> bool:
+        """Whether a name that begins as the file's is what it was rotated to, and not of another log: `app.log.1` and
+        `app-20261121.log` are of `app.log`, `app-worker.log` is not."""
+        whole, own = path.name, self.log.path
+        rest = whole.removeprefix(own.name)
+        rest = whole.removeprefix(own.stem).removesuffix(own.suffix) if rest == whole else rest
+        return _ROTATED.fullmatch(rest) is not None
 
     def _siblings(self) -> list[Path]:
         """The files that it was rotated to and that are not packed, the oldest first."""

@@ -10,7 +10,7 @@ from typing import Any
 from daytwo.core.command import command
 from daytwo.core.errors import UnreachableError
 from daytwo.core.leash import leashed
-from daytwo.core.process import Process
+from daytwo.core.process import Completed, Process
 from daytwo.core.reading import ask
 from daytwo.watch.logs.cutting import Cutter, Raw, clean
 from daytwo.watch.logs.follower import READ, Follower
@@ -59,16 +59,31 @@ class JournalFollower(Follower):
         )  # fmt: skip
 
     def _end(self) -> str:
-        """Where the journal ends now.
+        """Where the unit's journal ends now.
+
+        A cursor must be of an entry of the unit: behind that of another one, systemd before 254 leaves out the next of
+        the unit. While a unit has said nothing, the time of the newest entry of all counts, by that machine's clock.
 
         Raises:
             UnreachableError: there is no journal, or it may not be read.
         """
-        inner = command("journalctl", "--output=json", "--lines=1", "--no-pager", where=self.log.place, ok=(0, 1))
-        with self.run.limited(_PATIENCE) as run:
-            told = ask(self.log.host, inner, run)
+        told = self._newest(f"--unit={self.log.unit}")
         if found := _CURSOR.search(told.stdout):
             return f"--after-cursor={found[1].decode()}"
+        self._readable(told)
+        told = self._newest()
+        if found := _TIME.search(told.stdout):
+            seconds, microseconds = divmod(int(found[1]) + 1, 1_000_000)
+            return f"--since=@{seconds}.{microseconds:06}"
+        self._readable(told)
+        return f"--since=@{_seconds(self.clock())}"
+
+    def _newest(self, *unit: str) -> Completed:
+        inner = command("journalctl", "--output=json", "--lines=1", "--no-pager", unit, where=self.log.place, ok=(0, 1))
+        with self.run.limited(_PATIENCE) as run:
+            return ask(self.log.host, inner, run)
+
+    def _readable(self, told: Completed) -> None:
         low = told.stderr.lower()
         if "no journal files" in low:
             raise UnreachableError(
@@ -78,7 +93,6 @@ class JournalFollower(Follower):
             raise UnreachableError(
                 "the journal may not be read", where=self.log.place, hint="Add the user to the group systemd-journal"
             )
-        return f"--since=@{_seconds(self.clock())}"
 
     def _said(self, process: Process) -> Iterator[list[Line]]:
         cutter = Cutter()

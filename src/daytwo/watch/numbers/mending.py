@@ -11,6 +11,8 @@ from daytwo.watch.numbers.sql import Sql, among
 
 Bucket = tuple[int, int]
 """A series and the second at which a bucket begins."""
+_FAR = 300
+"""Slots that are looked through for the next sample: as long as samples are kept, unless somebody says otherwise."""
 
 
 def mend(sql: Sql, own: Mapping[int, Series], marks: Marks, late: Iterable[tuple[int, int]]) -> None:
@@ -41,12 +43,15 @@ def _minutes(sql: Sql, series: Series, at: int) -> Iterable[Bucket]:
     yield series.id, at // 60_000 * MINUTE
     if series.total and not series.sketched:
         slot = at // 1000 // SLOT[RAW]
-        found = sql.rows(
-            "select at from samples where slot in (?, ?) and series = ? and at > ? order by slot, at limit 1",
-            (slot, slot + 1, series.id, at),
-        )
-        if found:
-            yield series.id, int(found[0][0]) // 60_000 * MINUTE
+        for near in (range(slot, slot + 2), range(slot + 2, slot + _FAR)):
+            condition, values = among(near)
+            found = sql.rows(
+                f"select at from samples where {condition} and series = ? and at > ? order by slot, at limit 1",  # noqa: S608  # ours
+                (*values, series.id, at),
+            )
+            if found:
+                yield series.id, int(found[0][0]) // 60_000 * MINUTE
+                return
 
 
 def _minute(sql: Sql, series: Series, at: int, marks: Marks) -> Row | None:
@@ -60,8 +65,20 @@ def _minute(sql: Sql, series: Series, at: int, marks: Marks) -> Row | None:
     digest = Digest()
     digest.add_many(values)
     if series.total:
-        digest.rise = rise(before(sql, series.id, found[0][0], marks), values)
+        digest.rise = rise(_before(sql, series.id, found[0][0], marks), values)
     return digest.row(series.id, at)
+
+
+def _before(sql: Sql, id: int, at: int, marks: Marks) -> float | None:
+    """The newest value before a time; what is longer ago is looked for among the samples first, since sums of it may be
+    about to be mended, too."""
+    slot = at // 1000 // SLOT[RAW]
+    condition, values = among(range(max(0, slot - _FAR), slot + 1))
+    found = sql.rows(
+        f"select value from samples where {condition} and series = ? and at < ? order by slot desc, at desc limit 1",  # noqa: S608  # ours
+        (*values, id, at),
+    )
+    return float(found[0][0]) if found else before(sql, id, at, marks)
 
 
 def _longer(sql: Sql, id: int, at: int, finer: int, level: int) -> Row | None:

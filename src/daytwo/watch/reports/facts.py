@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from daytwo.config.objectives import Objective
 from daytwo.watch.numbers import Numbers, Series, Summary
 from daytwo.watch.observations import Observations, State, Stretch, window_end
+from daytwo.watch.reports.score import score
 from daytwo.watch.reports.terms import ByHand, Calendar, Terms
 from daytwo.watch.rules import Book, Transition
 from daytwo.watch.uptime import Uptime
@@ -32,6 +33,7 @@ class Figures:
         p95: 95 % of them took less.
         p99: 99 % of them took less.
         grain: seconds by which the window's edges may be off.
+        timed: whether any was ever measured, be it outside the window.
     """
 
     count: int = 0
@@ -40,12 +42,13 @@ class Figures:
     p95: float | None = None
     p99: float | None = None
     grain: int = 0
+    timed: bool = False
 
     @classmethod
     def of(cls, found: Summary) -> "Figures":
         """Those of a window."""
         quantiles = (found.quantile(0.5), found.quantile(0.95), found.quantile(0.99))
-        return cls(found.count, found.mean, *quantiles, found.grain)
+        return cls(found.count, found.mean, *quantiles, found.grain, timed=True)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class Kept:
 
     uptime: Uptime
     figures: Figures
+
+    @property
+    def score(self) -> float | None:
+        """Its score; None where nothing was measured. What was down all the time has none of its answers measured."""
+        return score(self.uptime.share, self.figures.p95) if self.figures.timed else None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a part in the overall score."""
+        return self.figures.count > 0 or self.score is not None
 
 
 @dataclass(frozen=True)

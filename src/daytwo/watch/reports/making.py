@@ -17,7 +17,7 @@ from daytwo.watch.reports.data import (
     UptimeData,
 )
 from daytwo.watch.reports.facts import TRAFFIC, CheckFacts, Facts, Kept, SeriesFacts
-from daytwo.watch.reports.score import overall, score, status
+from daytwo.watch.reports.score import overall, status
 from daytwo.watch.reports.span import Span
 from daytwo.watch.rules import Key, State, Transition
 
@@ -44,7 +44,7 @@ def report(facts: Facts, span: Span, app: tuple[str, str], zone: str, objectives
     """
     checks = sorted(facts.checks, key=lambda one: one.check)
     measured = [one for one in checks if one.now.figures.count]
-    now, before = (overall(_score(kept) for kept in each) for each in _kept(measured))
+    now, before = (overall(kept.score for kept in each) for each in _kept(one for one in checks if one.now.counts))
     grains = [one.now.figures.grain for one in checks] + [one.now.grain for one in (*facts.traffic, *facts.resources)]
     return ReportData(
         app=app[0],
@@ -75,16 +75,12 @@ def _kept(checks: Iterable[CheckFacts]) -> tuple[list[Kept], list[Kept]]:
     return [now for now, _ in pairs], [before for _, before in pairs]
 
 
-def _score(kept: Kept) -> float | None:
-    return score(kept.uptime.share, kept.figures.p95)
-
-
 def _check(one: CheckFacts) -> ReportCheck:
     figures = one.now.figures
     return ReportCheck(
         check=one.check,
         service=one.service,
-        score=_score(one.now),
+        score=one.now.score,
         uptime=UptimeData.of(one.now.uptime, one.objective),
         count=figures.count,
         mean=figures.mean,

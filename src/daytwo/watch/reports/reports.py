@@ -15,9 +15,9 @@ from daytwo.watch.reports.data import (
     ReportData,
     UptimeData,
 )
-from daytwo.watch.reports.facts import WINDOWS, Reader
+from daytwo.watch.reports.facts import WINDOWS, Kept, Reader
 from daytwo.watch.reports.making import report
-from daytwo.watch.reports.score import overall, score, status
+from daytwo.watch.reports.score import overall, status
 from daytwo.watch.reports.span import Every, before, span
 from daytwo.watch.reports.terms import Terms, by_hand
 from daytwo.watch.rules import Book
@@ -66,13 +66,14 @@ class Reports:
             reader = self._reader(connection, now)
             taken = reader.figures(begin, now)
             for name, each in reader.uptimes({"since": (begin, now)}).items():
-                figures, uptime = taken[name], each["since"]
-                if figures.count:
+                kept = Kept(each["since"], taken[name])
+                if kept.counts:
+                    figures = kept.figures
                     checks.append(
                         PerformanceCheck(
                             check=name,
-                            score=score(uptime.share, figures.p95),
-                            uptime=UptimeData.of(uptime, reader.objective(reader.states[name])),
+                            score=kept.score,
+                            uptime=UptimeData.of(kept.uptime, reader.objective(reader.states[name])),
                             count=figures.count,
                             mean=figures.mean,
                             p50=figures.p50,

@@ -15,12 +15,14 @@ _HEALTHY, _DEGRADED = 90.0, 70.0
 
 
 def score(availability: float | None, p95: float | None) -> float | None:
-    """The score of a check, from 0 to 100; None where either is not known.
+    """The score of a check, from 0 to 100; None where either is not known, but 0 where it never worked.
 
     Args:
         availability: its uptime, from 0 to 1.
         p95: seconds that 95 % of its answers stay under.
     """
+    if availability == 0:
+        return 0.0
     if availability is None or p95 is None:
         return None
     speed = min(1.0, max(0.0, (BAD - p95) / (BAD - GOOD)))

@@ -73,8 +73,9 @@ class Book:
         return {Key(row.rule, row.subject): Memory.from_json(row.detail) for row in connection.execute(query)}
 
     def failing(self, connection: sa.Connection) -> set[str]:
-        """The checks whose newest observation failed."""
-        query = sa.select(checks.c.name).filter_by(**self._own, verdict=Verdict.FAILED.value)
+        """The checks that have failed and not been well since; what is inconclusive ends no outage."""
+        failed = sa.or_(checks.c.verdict == Verdict.FAILED.value, checks.c.failures > 0)
+        query = sa.select(checks.c.name).filter_by(**self._own).where(failed)
         return {row.name for row in connection.execute(query)}
 
     def write(

@@ -112,6 +112,7 @@ class Evaluator:
         bindings = Bindings(rules, checks)
         with self._at_work(connection) as work:
             self._bindings, self._judged = bindings, {}
+            self._failing &= checks.keys()  # nothing is a consequence of what is not watched any more
             self._leave(self._watching(connection, now, work), work)
             self._note_all()
         return work.changes

@@ -153,6 +153,9 @@ def _last(asked: Asked, source: Source) -> Reading:
     newest = source.last(asked.name, asked.now)
     if newest is None or newest.at <= asked.horizon:
         raise _UnsureError("no number yet" if newest is None else f"no number since {_moment(newest.at)}")
+    if series is not None and series.sketched:  # of many in a minute their mean, as it is shown everywhere
+        minute = source.summary(asked.name, newest.at, newest.at + timedelta(seconds=_MINUTE))
+        return _judged(asked, newest.value if minute.mean is None else minute.mean)
     return _judged(asked, newest.value)
 
 
@@ -164,9 +167,17 @@ def _events(asked: Asked, source: Source) -> Reading:
     return _at_least(asked, _judged(asked, value), whole=asked.watched <= begin)
 
 
+def _begin(asked: Asked, source: Source) -> datetime:
+    """Of what comes summed up by the minute: a window begins with a whole one, or what came at the end of a minute
+    would be in no window that is a minute long."""
+    series = source.series.get(asked.name)
+    sketched = series is not None and series.sketched
+    return asked.begin.replace(second=0, microsecond=0) if sketched else asked.begin
+
+
 def _statistic(asked: Asked, source: Source) -> Reading:
     _half_watched(asked)
-    summary = source.summary(asked.name, asked.begin, asked.now)
+    summary = source.summary(asked.name, _begin(asked, source), asked.now)
     _enough(asked, summary.count)
     take = asked.rule.take
     value = summary.quantile(_QUANTILES[take]) if take in _QUANTILES else getattr(summary, take)
@@ -174,10 +185,17 @@ def _statistic(asked: Asked, source: Source) -> Reading:
 
 
 def _added_up(asked: Asked, source: Source) -> Reading:
-    """Of events: a window without any is one in which nothing happened."""
-    _known(asked, source, asked.name)
-    summary = source.summary(asked.name, asked.begin, asked.now)
-    value = summary.sum if asked.rule.take == "sum" else summary.count
+    """Of events: a window without any is one in which nothing happened.
+
+    What comes summed up by the minute is looked at up to now, and up to the last whole minute: neither is longer than
+    the window, and every minute is in one of them as a whole.
+    """
+    windows = [(asked.begin, asked.now)]
+    if _known(asked, source, asked.name).sketched:
+        end = asked.now.replace(second=0, microsecond=0)
+        windows.append((end - max(1, asked.rule.over // _MINUTE) * timedelta(seconds=_MINUTE), end))
+    found = [source.summary(asked.name, begin, end) for begin, end in windows]
+    value = max(one.sum if asked.rule.take == "sum" else one.count for one in found)
     return _at_least(asked, _judged(asked, value), whole=asked.watched <= asked.begin)
 
 
@@ -233,7 +251,7 @@ def _amount(asked: Asked, source: Source, name: str) -> float:
     """How much a total grew in the window, or what the numbers of another series add up to."""
     if _known(asked, source, name).total:
         return source.summary(name, asked.growing, asked.now).rise
-    return source.summary(name, asked.begin, asked.now).sum
+    return source.summary(name, _begin(asked, source), asked.now).sum
 
 
 def _known(asked: Asked, source: Source, name: str) -> Series:

@@ -13,12 +13,14 @@ from daytwo.config.listening import Detector
 from daytwo.watch.security.event import AUTH_FAILURE, RATE_LIMIT
 
 _IP = r"(?P<source>[0-9a-fA-F:.]{2,45})"
+_REPEATED = r"(?:message repeated (?P<times>\d{1,4}) times: \[ )?"
+"""How rsyslog puts equal lines together that follow each other (`$RepeatedMsgReduction`, on in Ubuntu)."""
 _COMBINED = r'^(?P<source>\S+) \S+ (?P<user>\S+) \[[^]]{10,40}\] "'
 _CADDY = r'"request":\{"remote_ip":"(?P<source>[^"]+)"(?:[^"\\]|\\.|"(?!status":))*'
 
 
 class Detection(NamedTuple):
-    """What an expression finds; its groups are `source`, `user` and `route`."""
+    """What an expression finds; its groups are `source`, `user`, `route` and `times`."""
 
     kind: str
     match: str
@@ -54,13 +56,13 @@ DETECTORS: Mapping[Detector, tuple[Detection, ...]] = {
     "sshd": (
         Detection(
             AUTH_FAILURE,
-            r"(?:^|sshd(?:-session)?(?:\[\d+\])?: )Failed (?!none )\S+ for (?:invalid user )?(?P<user>.{0,200}) "
-            rf"from {_IP} port \d+(?: ssh2)?(?:: .*)?$",
+            rf"(?:^|sshd(?:-session)?(?:\[\d+\])?: ){_REPEATED}Failed (?!none )\S+ for (?:invalid user )?"
+            rf"(?P<user>.{{0,200}}) from {_IP} port \d+(?: ssh2)?(?:: .*)?\]?$",
         ),
         Detection(
             AUTH_FAILURE,
-            r"(?:^|sshd(?:-session)?(?:\[\d+\])?: )Connection (?:closed|reset) by (?:authenticating|invalid) user "
-            rf"(?P<user>.{{0,200}}) {_IP} port \d+ \[preauth\]$",
+            rf"(?:^|sshd(?:-session)?(?:\[\d+\])?: ){_REPEATED}Connection (?:closed|reset) by "
+            rf"(?:authenticating|invalid) user (?P<user>.{{0,200}}) {_IP} port \d+ \[preauth\]\]?$",
         ),
     ),
     "postgres": (

@@ -127,16 +127,21 @@ def _gather(found: dict[tuple[str, str, int], list[Happening]], log: str, kind: 
     source = found_in(groups.get("source") or "")
     at = datetime.fromtimestamp(match.line.at / 1000, UTC)
     own = found.setdefault((kind, source, match.line.at // 60_000), [])
-    evidence = _evidence(match)
+    evidence, count = _evidence(match), _times(groups.get("times"))
     if len(own) < WHOLE:
         user, route = (_clean(mask(groups.get(name) or ""))[:200] for name in ("user", "route"))
-        own.append(Happening(kind, source, at, f"log {log}", "" if user == "-" else user, route, evidence))
+        own.append(Happening(kind, source, at, f"log {log}", "" if user == "-" else user, route, evidence, count))
         return
     last: Any = own[-1]
     own[-1] = Happening(
-        kind, source, min(last.at, at), last.via, last.user, last.route, last.evidence, last.count + 1,
+        kind, source, min(last.at, at), last.via, last.user, last.route, last.evidence, last.count + count,
         max(last.last or last.at, at), evidence,
     )  # fmt: skip
+
+
+def _times(text: str | None) -> int:
+    """How often a line happened that stands for several."""
+    return max(1, int(text)) if text and text.isdecimal() and len(text) < 5 else 1
 
 
 def _evidence(match: Match) -> str:
