@@ -1,13 +1,16 @@
 """Apprise, by its own JSON plug-in, to a receiver that is there."""
 
+import contextlib
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daytwo.channels import apprise
-from daytwo.core.channel import RejectedError, UnavailableError
+from daytwo.core.channel import UnavailableError
 from tests.channels.http_case import HttpCase, Settings, channel
 from tests.channels.messages import message
 from tests.channels.stand_in import Reply, Request, closed_port, serving
@@ -47,14 +50,39 @@ class TestApprise(ChannelContract):
             yield AppriseCase(stand_in, closed, tmp_path)
 
 
-def test_it_gives_up_after_some_tries_of_the_same(tmp_path: Path) -> None:
+def test_f21_what_did_not_work_is_never_given_up_by_itself(tmp_path: Path) -> None:
+    """F21: Apprise says the same of a wrong address and of a server that is down for half an hour."""
     with serving(judge) as stand_in:
         (tmp_path / "url").write_text(stand_in.url.replace("http", "json", 1) + "/elsewhere")
         made = channel("apprise", tmp_path, url={"file": "url"})
-        for _ in range(apprise._TRIES - 1):
+        for _ in range(9):
             with pytest.raises(UnavailableError):
                 made.send(message(), "delivery", 5)
-        with pytest.raises(RejectedError):
-            made.send(message(), "delivery", 5)
-        with pytest.raises(UnavailableError):
-            made.send(message(), "another", 5)
+
+
+def test_while_a_try_hangs_no_other_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outbox makes the channel anew for each try."""
+    (tmp_path / "url").write_text("json://127.0.0.1:9/SecretSecretSecretSecret")
+    begun, goes_on = [], threading.Event()
+
+    class Hangs:
+        def notify(self, **message: object) -> bool:
+            begun.append(message)
+            return goes_on.wait(20)
+
+    monkeypatch.setattr(apprise.Apprise, "_target", lambda self, url: Hangs())
+
+    def send(timeout: float) -> None:
+        channel("apprise", tmp_path, url={"file": "url"}).send(message(), "delivery", timeout)
+
+    with pytest.raises(UnavailableError, match="not done within"):
+        send(0.2)
+    with pytest.raises(UnavailableError, match="hangs still"):
+        send(0.2)
+    assert len(begun) == 1
+    goes_on.set()
+    deadline = time.monotonic() + 20
+    while len(begun) == 1 and time.monotonic() < deadline:
+        with contextlib.suppress(UnavailableError):
+            send(5)
+    assert len(begun) == 2

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from hypothesis import given, settings
 
 from daytwo.channels.email.mail import compose
-from daytwo.core.channel import AnyChannel, Event, Message, Person, RejectedError, UnavailableError
+from daytwo.core.channel import AnyChannel, Event, Message, PartlyTakenError, Person, RejectedError, UnavailableError
 from tests.channels.http_case import channel
 from tests.channels.messages import MESSAGES, message
 from tests.channels.stand_in import closed_port
@@ -255,10 +255,30 @@ def test_people_that_a_message_names_get_it_and_one_who_is_refused_does_not_stop
         made.send(message(to=people), "delivery", 10)
         with pytest.raises(RejectedError, match="550: no such user"):
             made.send(message(to=people[1:]), "delivery 2", 10)
+        post.rcpt["gone@shop.example"] = "450 greylisted"
+        with pytest.raises(PartlyTakenError, match=r"for gone@shop\.example now") as caught:
+            made.send(message(to=people), "delivery 4", 10)
+        assert caught.value.left == ("gone@shop.example",)
         post.rcpt["ada@shop.example"] = "450 greylisted"
         with pytest.raises(UnavailableError, match="450"):
             made.send(message(to=people[:1]), "delivery 3", 10)
-    assert post.to == [["ada@shop.example"]]
+    assert post.to == [["ada@shop.example"]] * 2
+
+
+class HangsUp(Post):
+    """A server that ends the connection where others say goodbye."""
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(server.transport, asyncio.Transport)
+        server.transport.abort()
+        return "221 Bye"
+
+
+def test_what_was_taken_is_not_sent_again_because_the_goodbye_failed(tmp_path: Path) -> None:
+    post = HangsUp()
+    with mail_server(post, tmp_path) as (port, ca), closed_port() as closed:
+        EmailCase(post, port, ca, tmp_path, closed).channel().send(message(), "delivery", 10)
+    assert len(post.mails) == 1
 
 
 @pytest.mark.parametrize("enough", [True, False])

@@ -74,6 +74,9 @@ def test_what_is_right_is_taken_and_shown(tmp_path: Path) -> None:
         ("primary: {people", "chat: {people", "chat is a channel, too"),
         ("url: {env: SLACK_URL}", "url: https://hooks.slack.com/x", "a secret is a reference"),
         ("kind: slack", "kind: slak", "no kind of channel is called slak"),
+        ("to: team@example.com", 'to: "a@example.com, b@example.com"', "write one address"),
+        ("email: ben@example.com", 'email: "ben@example.com, bo@example.com"', "write one address"),
+        ("email: ben@example.com", "email: ben", "write an address"),
         ("from: ops@example.com", "from: \"ops@example.com\\nBcc: x@y\"", "write an address"),
     ],
 )  # fmt: skip

@@ -3,12 +3,19 @@
 import json
 import subprocess
 import tarfile
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from daytwo.cli import evidence
 from daytwo.cli.main import run
+from daytwo.config import load
+from daytwo.store.database import open_database
+from daytwo.store.tables import security_findings
+from daytwo.store.url import StateUrl
 from tests.respond.stage import CONFIG
 
 
@@ -148,3 +155,21 @@ def test_evidence_of_an_incident(shell: Shell, tmp_path: Path) -> None:
     assert run(["evidence", "verify", str(tmp_path / "e.tar.gz")]) == 0
     again = shell("evidence", "collect", "-o", str(tmp_path / "e.tar.gz"), code=5)
     assert "is there already" in again
+
+
+def test_evidence_that_misses_something_says_so(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    row = {
+        "app": "shop", "environment": "production", "kind": "scan", "source": "192.0.2.9", "per": "source",
+        "state": "open", "begin": now, "last": now, "found": now, "count": 9, "limit": 5, "within": 900.0,
+        "first_event": 1, "last_event": 9,
+    }  # fmt: skip
+    shell("incidents", "list")
+    with closing(open_database(StateUrl.of(load(shell.config)))) as database, database.begin() as connection:
+        connection.execute(security_findings.insert(), [row, row])
+    assert shell.json("evidence", "collect", "-o", str(tmp_path / "whole.tar.gz"))["notes"] == []
+    monkeypatch.setattr(evidence, "_MANY", 1)
+    made = shell.json("evidence", "collect", "-o", str(tmp_path / "e.tar.gz"))
+    assert made["notes"] == ["security-findings.json has the newest 1, and there are more"]
+    with tarfile.open(tmp_path / "e.tar.gz") as archive:
+        assert b"there are more" in archive.extractfile("about.json").read()  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ import pytest
 from daytwo.respond.incidents.model import Level, State
 from daytwo.respond.incidents.orders import Acknowledge, Regrade, Reopen, Resolve
 from daytwo.respond.oncall import Take
+from daytwo.store.tables import notifications
 from tests.respond.stage import ANNA, CONFIG, Stage, staged
 
 
@@ -38,6 +39,31 @@ def test_levels_come_in_their_time_until_somebody_takes_it(stage: Stage) -> None
     assert levels[3].stopped is not None
     assert "Nobody has acknowledged it for 1 h." in stage.messages()[2]["text"]
     assert stage.messages()[2]["commands"] == [f"daytwo incidents ack {number}"]
+
+
+def test_everybody_who_was_told_hears_of_it_though_they_share_a_channel(tmp_path: Path) -> None:
+    """Whoever was woken by a later level through the channel of an earlier one must hear that it is taken, and over."""
+    text = CONFIG.replace("{after: 30m, to: [bob]}", "{after: 30m, to: [anna]}")
+    with staged(tmp_path, text) as stage:
+        number = stage.open().number
+        stage.tick()
+        stage.clock.advance(minutes=30)
+        stage.tick()
+        assert stage.told() == [("trigger", "pager", ("bob",)), ("trigger", "pager", ("anna",))]
+        stage.act(number, Acknowledge())
+        stage.act(number, Resolve(cause="x", anyway=True))
+        told = stage.told()[2:]
+        for event in ("acknowledge", "resolve"):
+            assert {name for what, _, people in told if what == event for name in people} == {"anna", "bob"}
+
+
+def test_a_fallback_that_took_it_hears_that_it_is_over(stage: Stage) -> None:
+    number = stage.open().number
+    stage.tick()
+    took = notifications.update().values(state="sent", via="chat", sent=stage.clock())
+    stage.write(lambda connection: connection.execute(took))
+    stage.act(number, Resolve(cause="x", anyway=True))
+    assert stage.told()[1:] == [("resolve", "pager", ("bob",)), ("resolve", "chat", ("bob",))]
 
 
 def test_f25_the_auditor_finds_what_is_overdue_and_remarks_on_it(stage: Stage) -> None:

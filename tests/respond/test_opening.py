@@ -143,6 +143,11 @@ def test_it_resolves_itself_where_the_configuration_wants_that(tmp_path: Path) -
         one = stage.views.get(1).incident
         assert (one.state, one.resolved_by) == (State.RESOLVED, "daytwo")
         assert stage.told()[-1] == ("resolve", "pager", ("bob",))
+        figures = stage.views.figures(30).grades[-1]
+        assert (figures.mtta, figures.mttr, figures.late) == (None, 600, 0), "nobody took it"
+        stage.clock.advance(days=1)
+        [row] = stage.views.all(over=True)
+        assert row.respond is not None and (row.respond.took, row.respond.done) == (600, True)
 
 
 def test_after_it_was_resolved_by_hand_the_same_alert_opens_no_other(stage: Stage) -> None:
@@ -209,3 +214,26 @@ def test_something_worse_makes_it_worse(tmp_path: Path) -> None:
         stage.tick()
         assert stage.views.get(1).incident.severity == "P1"
         assert "P2 -> P1: something worse belongs to it" in [one.text for one in stage.views.get(1).timeline]
+
+
+def test_an_alert_that_gets_worse_makes_its_incident_worse(tmp_path: Path) -> None:
+    text = CONFIG.replace('{rules: ["*"], services: [web], severity: P1}', (
+        "{services: [web], severity: P1}\n    - {services: [web], level: warning, severity: P2}"
+    ))  # fmt: skip
+    with staged(tmp_path, text) as stage:
+        number = stage.alert(level="warning")
+        stage.tick()
+        assert stage.views.get(1).incident.severity == "P2"
+        worse = alerts.update().where(alerts.c.id == number).values(level="critical")
+        stage.write(lambda connection: connection.execute(worse))
+        stage.tick()
+        assert stage.views.get(1).incident.severity == "P1"
+
+
+def test_many_alerts_that_open_nothing_do_not_keep_another_from_opening_one(stage: Stage) -> None:
+    for at in range(600):
+        stage.alert(f"rule-{at}", "other", "warning")
+    stage.clock.advance(minutes=1)
+    stage.alert()
+    stage.tick()
+    assert len(stage.views.all()) == 1

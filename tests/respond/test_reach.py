@@ -39,6 +39,17 @@ def test_nobody_is_told_twice_and_nobody_is_left_out(tmp_path: Path) -> None:
     assert told(some, "mail", "carl") == [("mail", ()), ("mail", ("carl",))], "its own receivers, and carl"
 
 
+def test_who_has_no_address_is_not_left_out_beside_those_who_have_one(tmp_path: Path) -> None:
+    text = CONFIG.replace("carl: {email: carl@example.com}", "carl: {}").replace(
+        "bob: {email: bob@example.com, channels: [pager]}", "bob: {email: bob@example.com}"
+    )
+    some = parsed(text, tmp_path / "daytwo.yaml")
+    assert told(some, "bob", "carl") == [("mail", ("bob",)), ("mail", ())], "all@example.com"
+    assert reach(some, ["carl"], BEGIN)[0].note == "carl has no e-mail address, so the receivers of mail are told"
+    bare = parsed(text.replace("to: [all@example.com]", "port: 25"), tmp_path / "daytwo.yaml")
+    assert [one for one, _ in told(bare, "carl")] == ["pager", "chat", "mail"], "that mail gets to nobody"
+
+
 def test_the_channel_of_subscribers_is_not_the_teams(tmp_path: Path) -> None:
     extra = "  customers: {kind: email, host: localhost, from: status@example.com}\npeople:\n"
     page = "status_page: {subscribe: customers}\n"

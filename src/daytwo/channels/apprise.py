@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections import OrderedDict
+from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -13,9 +14,9 @@ from daytwo.core.service import Place
 from daytwo.core.telling import text
 from daytwo.core.telling.within import Lines, within
 
-_TRIES = 8
-"""Apprise only says that it did not work, not why: after so many tries of one message it counts as refused."""
-_REMEMBERED = 1000
+_BUSY: defaultdict[tuple[Path, str], threading.Lock] = defaultdict(threading.Lock)
+"""Held by the try of a channel that goes on, by its configuration's folder and its name: each try makes the channel
+anew, and the one before may hang in Apprise still."""
 _TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
 
 
@@ -36,11 +37,11 @@ class Apprise(Channel[AppriseSettings]):
 
     def __init__(self, name: str, settings: AppriseSettings, place: Place) -> None:
         super().__init__(name, settings, place)
-        self._tries: OrderedDict[str, int] = OrderedDict()
-        self._busy = threading.Lock()
+        self._busy = _BUSY[place.folder, name]
 
     def send(self, message: Message, key: str, timeout: float) -> None:
-        """Send it. While a try from before hangs in Apprise, no other one is begun."""
+        """Send it. While a try from before hangs in Apprise, no other one is begun. It only says that it did not work,
+        not why: so that may be over soon, and is tried again."""
         message = text.bounded(message)
         url = resolve(self.settings.url, where=f"channels.{self.name}.url", base=self.place.folder).reveal()
         for part in re.split(r"[/@:?&=,]+", url):
@@ -51,8 +52,10 @@ class Apprise(Channel[AppriseSettings]):
         if not self._busy.acquire(blocking=False):
             raise UnavailableError("the try before hangs still", where=self.where, hint="It is tried again")
         if not within(timeout, lambda lines: self._notify(target, message, lines), self.where):
-            raise self._failed(key)
-        self._tries.pop(key, None)
+            raise UnavailableError(
+                "Apprise could not deliver it, and does not say why", where=self.where,
+                hint="Look at its address; it is tried again",
+            )  # fmt: skip
 
     def _target(self, url: str) -> Any:
         from apprise import Apprise as Sender
@@ -77,12 +80,3 @@ class Apprise(Channel[AppriseSettings]):
             )  # fmt: skip
         finally:
             self._busy.release()
-
-    def _failed(self, key: str) -> RejectedError | UnavailableError:
-        tries = self._tries[key] = self._tries.pop(key, 0) + 1
-        while len(self._tries) > _REMEMBERED:
-            self._tries.popitem(last=False)
-        what = "Apprise could not deliver it, and does not say why"
-        if tries >= _TRIES:
-            return RejectedError(f"{what}, {tries} times", where=self.where, hint="Look at its address")
-        return UnavailableError(what, where=self.where, hint="Look at its address; it is tried again")

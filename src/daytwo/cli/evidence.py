@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 evidence = make("Collect logs, states and records into a sealed archive; verify one.")
 
 _MANY = 10_000
+_RUNS = 500
 _BEFORE = timedelta(hours=2)
 
 
@@ -119,16 +120,25 @@ def _pieces(
         yield Piece("review.md", [books.incidents.review(about.incident.number).encode()])
     yield Piece("checks.json", [_json(books.views.checks())])
     yield Piece("alerts.json", [_json(books.views.alerts("all"))])
-    runs = [one for one in books.runs.latest(limit=500) if one.begun >= begin]
+    runs = [one for one in books.runs.latest(limit=_RUNS) if one.begun >= begin]
+    _cut("runs.json", len(runs) == _RUNS, _RUNS, notes)
     yield Piece("runs.json", [_json([vars(one) for one in runs])])
-    events, _ = books.security.events(EventFilter(since=begin), _MANY)
+    events, more = books.security.events(EventFilter(since=begin), _MANY)
+    _cut("security-events.json", more is not None, _MANY, notes)
     yield Piece("security-events.json", [_json(events)])
-    findings, _ = books.security.findings("all", _MANY)
+    findings, more = books.security.findings("all", _MANY)
+    _cut("security-findings.json", more is not None, _MANY, notes)
     yield Piece("security-findings.json", [_json(findings)])
     wanted = Filter(since=begin, until=now)
     yield Piece("audit.jsonl", (text.encode("utf-8", "replace") for text in books.audit.export(wanted)))
     yield Piece("audit-heads.json", [_json(books.audit.heads())])
     yield from _logs(config, begin, now, notes)
+
+
+def _cut(name: str, more: bool, most: int, notes: list[str]) -> None:
+    """Say that a file has not all there was: evidence that misses something must not look whole."""
+    if more:
+        notes.append(f"{name} has the newest {most:,}, and there are more")
 
 
 def _logs(config: "Config", begin: datetime, now: datetime, notes: list[str]) -> "Iterator[Piece]":

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from daytwo.config.objectives import Clock, Moment, Opening
 from daytwo.config.types import Count, Model, Name, Names, Span, web_address
 from daytwo.core.schedule import Cron, zone_of
+from daytwo.core.telling.mailbox import mailbox
 from daytwo.core.units import Duration
 from daytwo.core.windows import instant
 
@@ -52,7 +53,9 @@ class Route(Model):
 class Person(Model):
     """Somebody who can be reached."""
 
-    email: str = Field(default="", description="e-mail address")
+    email: Annotated[str, AfterValidator(lambda value: value and mailbox(value))] = Field(
+        default="", description="e-mail address"
+    )
     phone: str = Field(default="", description="telephone number, as +49...")
     channels: Names = Field(default=(), description="the channels that reach this person; e-mail channels when absent")
     user: str | None = Field(

@@ -126,6 +126,23 @@ class ChannelSettings(BaseModel):
     fallback: str | None = Field(default=None, description="the channel that is used while this one does not work")
 
 
+class PartlyTakenError(ChannelError):
+    """Some of those whom it is for cannot have it now; the others got it.
+
+    Args:
+        what: what went wrong.
+        left: the e-mail addresses of those who did not.
+        where: the channel.
+        hint: what to do next.
+    """
+
+    permanent = False
+
+    def __init__(self, what: str, left: Sequence[str], *, where: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.left = tuple(left)
+
+
 S = TypeVar("S", bound=ChannelSettings)
 
 
@@ -168,6 +185,7 @@ class Channel(ABC, Generic[S]):
         Raises:
             RejectedError: it will never be taken.
             UnavailableError: it may be later.
+            PartlyTakenError: it may be later for some; the others got it.
             SecretError: a secret cannot be had.
         """
 

@@ -235,6 +235,11 @@ class AlertBook:
         query = sa.select(alerts).filter_by(**self._own).where(wanted).order_by(alerts.c.id.desc()).limit(limit)
         return [_alert(row) for row in connection.execute(query)]
 
+    def over(self, connection: sa.Connection, begin: datetime, limit: int) -> list[Alert]:
+        """Those that began since then and are over, the newest first."""
+        query = sa.select(alerts).filter_by(**self._own).where(alerts.c.begin >= begin, alerts.c.end.is_not(None))
+        return [_alert(row) for row in connection.execute(query.order_by(alerts.c.id.desc()).limit(limit))]
+
     def note(self, connection: sa.Connection, steps: Sequence[tuple[int, Step]]) -> None:
         """Write down what stages said, by the alerts' numbers."""
         if steps:

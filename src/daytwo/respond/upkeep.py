@@ -18,6 +18,8 @@ from daytwo.store.tables import alerts, notifications, tellings
 
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(days=7)
+_AHEAD = timedelta(minutes=1)
+"""What is dated further ahead was written while the clock was wrong."""
 _ALERTS = timedelta(days=400)
 _MESSAGES = timedelta(days=90)
 
@@ -80,6 +82,23 @@ class Upkeep:
     def forget(self) -> None:
         """What was written was not committed: look at everything again."""
         self._muting = None
+
+    def set_right(self, connection: sa.Connection, now: datetime) -> int:
+        """Have what was ordered while the clock was ahead not wait until that time comes.
+
+        Returns:
+            How much that was.
+        """
+        n, t, a = notifications.c, tellings.c, alerts.c
+        late = now + _AHEAD
+        return sum(
+            connection.execute(change.filter_by(**self._own)).rowcount
+            for change in (
+                notifications.update().where(n.state == "waiting", n.created > late, n.due > now).values(due=now),
+                tellings.update().where(t.notification.is_(None), t.at > late, t.due > now).values(due=now),
+                alerts.update().where(a.end.is_(None), a.told > late, a.again > now).values(again=now, told=now),
+            )
+        )
 
     def remind(self, connection: sa.Connection, now: datetime) -> list[Silence]:
         """Remind of silences that hide an alert: an hour before their end, and once a week.
@@ -147,7 +166,7 @@ class Upkeep:
             for name in route.to
         ]
         for way in self._desk.reach(connection, to, now):
-            key = f"silence {one.id} {now:%Y-%m-%dT%H} {way.channel}"
+            key = f"silence {one.id} {now:%Y-%m-%dT%H} {way.channel}{' people' if way.to else ''}"
             told = message.model_copy(update={"to": way.to})
             self._desk.outbox.put(connection, way.channel, told, key, f"silence {one.id}", now)
 

@@ -218,6 +218,7 @@ class Courier(Part):
             troubles = await self._send(now)
         if not timedelta() <= now - self._reminded < _REMIND:
             self._reminded = now
+            await self._write(lambda connection: self._upkeep.set_right(connection, now))
             await self._write(lambda connection: self._upkeep.remind(connection, now))
         if not timedelta() <= now - self._pruned < _PRUNE:
             self._pruned = now

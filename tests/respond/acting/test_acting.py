@@ -204,6 +204,13 @@ def test_an_alert_that_nothing_is_to_be_done_about_costs_nothing(app: App) -> No
     assert app.acts() == []
 
 
+def test_many_alerts_that_nothing_is_to_be_done_about_do_not_hide_one_that_something_is(app: App) -> None:
+    app.alert("disk-full")
+    for number in range(600):
+        app.alert(f"other {number}")
+    assert len(app.act()) == 1
+
+
 def test_what_was_done_long_ago_is_forgotten(app: App) -> None:
     app.finding("rate_limit")
     app.act()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from daytwo.access.roles import Principal, Role, Via
+from daytwo.core.blocker import network_of
 from daytwo.core.errors import NotFoundError, RefusedError, UsageError
 from daytwo.respond.actions.blocks import Block
 from daytwo.serve import actor as part
@@ -154,16 +155,6 @@ def test_a_blocker_that_fails_is_tried_again_and_shown(app: App, blocker: Noting
     assert row.error == "" and row.applied is not None
 
 
-def test_what_is_removed_while_the_blocker_works_is_let_in(app: App, blocker: NotingBlocker) -> None:
-    block = add(app, "203.0.113.7")
-    remove(app, "203.0.113.7")
-    with app.stage.database.begin() as connection:
-        app.desk.told(connection, block, app.clock())  # it was told of the row as it was before
-        assert app.desk.waiting(connection) == ()
-    tick(daemon(app))
-    assert blocker.there == {}
-
-
 def test_f36_nobody_shuts_themselves_out(app: App) -> None:
     with pytest.raises(RefusedError, match="whoever asks used this daemon"):
         add(app, "192.0.2.0/24")
@@ -199,3 +190,57 @@ def test_what_is_made_longer_while_the_blocker_works_is_told_anew(app: App, bloc
         app.desk.told(connection, block, app.clock())  # it was told of the row as it was before
     tick(daemon(app))
     assert blocker.calls == ["block 203.0.113.7 10800"]
+
+
+def test_what_a_dead_daemon_had_shut_out_is_let_in_when_its_time_was_over_meanwhile(
+    app: App, blocker: NotingBlocker
+) -> None:
+    """A proxy that is told by commands keeps an address out until it is told otherwise."""
+    add(app, "203.0.113.7")
+    tick(daemon(app))
+    app.clock.advance(7200)
+
+    async def run() -> None:
+        running = daemon(app)
+        work = asyncio.create_task(running.work())
+        while blocker.there:
+            await asyncio.sleep(0.01)
+        running.stop()
+        await work
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert blocker.calls == ["block 203.0.113.7 3600", "unblock 203.0.113.7"]
+
+
+def test_what_is_made_longer_and_removed_before_the_blocker_hears_of_it_is_let_in(
+    app: App, blocker: NotingBlocker
+) -> None:
+    add(app, "203.0.113.7")
+    running = daemon(app)
+    tick(running)
+    add(app, "203.0.113.7", 3 * HOUR)
+    remove(app, "203.0.113.7")
+    tick(running)
+    assert blocker.there == {}
+
+
+def test_a_blocker_that_failed_half_way_is_told_to_let_in(app: App, blocker: NotingBlocker) -> None:
+    add(app, "203.0.113.7")
+    blocker.fails = True
+    running = daemon(app)
+    tick(running)
+    blocker.there["203.0.113.7"] = app.clock()  # the first of its two proxies had taken it
+    remove(app, "203.0.113.7")
+    blocker.fails = False
+    tick(running)
+    assert blocker.there == {}
+
+
+def test_what_is_removed_while_the_blocker_shuts_it_out_is_let_in(app: App, blocker: NotingBlocker) -> None:
+    block = add(app, "203.0.113.7")
+    blocker.block(network_of(block.network), block.until, app.clock())
+    remove(app, "203.0.113.7")
+    with app.stage.database.begin() as connection:
+        app.desk.told(connection, block, app.clock())  # the blocker was told before, and is done now
+    tick(daemon(app))
+    assert blocker.there == {}

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from daytwo.core.check import Verdict
 from daytwo.respond.incidents import orders
 from daytwo.respond.status_page.model import Health
+from daytwo.respond.status_page.render import feed
 from daytwo.respond.windows import Maintenances
 from tests.respond.status_page.stage import ANN, CONFIG, Stage, staged
 
@@ -224,6 +226,18 @@ def test_what_is_withdrawn_leaves_a_mark_and_no_words(stage: Stage) -> None:
     [story] = shown.past
     assert (story.updates[0].withdrawn, story.updates[0].text) == (True, "")
     assert "panic" not in shown.model_dump_json()
+
+
+def test_readers_of_the_feed_get_a_withdrawal_as_news(stage: Stage) -> None:
+    """A reader that has an entry takes it anew only when its time of change is later (RFC 4287, 4.2.15)."""
+    made = stage.tell("All customers are to panic")
+    stage.clock.advance(600)
+    with stage.database.begin() as connection:
+        stage.desk.withdraw(connection, made.number, ANN, stage.clock())
+    entry = ElementTree.fromstring(feed(stage.view())).find("{*}entry")
+    assert entry is not None
+    assert entry.findtext("{*}published") == made.at.isoformat()
+    assert entry.findtext("{*}updated") == stage.clock().isoformat()
 
 
 def test_nothing_of_what_is_behind_it_is_shown(stage: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from daytwo.access.roles import Role
+from daytwo.respond.incidents import orders
 from daytwo.store.tables import alerts, blocks, checks, incidents, runs, schedules, silences
 from daytwo.watch.prober import Answer
 from tests.access.people import BOSS
@@ -85,6 +86,32 @@ def test_the_overview_has_open_incidents_and_who_is_on_call(shop: World) -> None
     assert re.search(r"on call</a>: (dana|kim)", text)
     assert browser(shop, Role.OPERATOR).post("/incidents/1/ack", data={}).status_code == 303
     assert "operator takes care of it" in browser(shop).get("/").text
+
+
+def test_what_is_open_is_shown_however_much_came_later(shop: World) -> None:
+    """An old incident, and an alert that is over, are not pushed off their pages by newer ones."""
+    now = shop.clock()
+
+    def happen(connection: sa.Connection) -> None:
+        desk = shop.house.incident_desk
+        for _ in range(60):
+            order = orders.Open(title="Nothing much", severity="P4")
+            number = desk.open(connection, order, BOSS, now).number
+            desk.act(connection, number, orders.Resolve(cause="x", anyway=True), BOSS, now)
+        for _ in range(5):
+            desk.open(connection, orders.Open(title="A blemish", severity="P4"), BOSS, now)
+        row = OWN | {"fingerprint": "f", "level": "warning", "begin": now - timedelta(hours=1)}
+        over = {"rule": "went", "subject": "went", "end": now}
+        connection.execute(alerts.insert().values(**row, **over))
+        connection.execute(alerts.insert(), [row | {"rule": f"r{one}", "subject": "s"} for one in range(60)])
+
+    shop.house.writer.run(happen)
+    client = browser(shop)
+    page = client.get("/incidents").text
+    assert "The shop answers 503" in page and re.search(r'id="lead"[^>]*>6 open', page)
+    overview = client.get("/").text
+    assert "The shop answers 503" in overview and "1 more open incident" in overview
+    assert "The last seven days" in client.get("/alerts").text
 
 
 def test_the_overview_says_what_is_wrong_and_each_thing_once(shop: World) -> None:

@@ -1,8 +1,8 @@
 """E-mail, by SMTP."""
 
+import contextlib
 import logging
 import platform
-import re
 import smtplib
 import socket
 import ssl
@@ -15,28 +15,29 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from daytwo.channels.email.mail import compose
-from daytwo.core.channel import Channel, ChannelSettings, Message, RejectedError, UnavailableError, recipients
+from daytwo.core.channel import (
+    Channel,
+    ChannelSettings,
+    Message,
+    PartlyTakenError,
+    RejectedError,
+    UnavailableError,
+    recipients,
+)
 from daytwo.core.secrets import SecretRef, resolve
+from daytwo.core.telling.mailbox import mailbox
 from daytwo.core.telling.post import spoken
 from daytwo.core.telling.within import Lines, within
 
 _log = logging.getLogger(__name__)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
-
-
-def _address(value: str) -> str:
-    name, address = parseaddr(value)
-    if not _ADDRESS.fullmatch(address) or not name.isprintable() or "\n" in value or "\r" in value:
-        raise ValueError("write an address: ops@example.com, or `Operations <ops@example.com>`")
-    return value
 
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Mailbox = Annotated[str, AfterValidator(_address)]
+Mailbox = Annotated[str, AfterValidator(mailbox)]
 
 
 class EmailSettings(ChannelSettings):
@@ -73,7 +74,7 @@ class Email(Channel[EmailSettings]):
             raise RejectedError("nobody is to get it", where=self.where, hint="Set `to`")
         try:
             mail = compose(message, key, settings.from_, to)
-        except ValueError:
+        except (ValueError, IndexError):  # Python's parser ends with either
             raise RejectedError("an address to send it to is not one of e-mail", where=self.where) from None
         password = ""
         if settings.password is not None:
@@ -107,9 +108,14 @@ class Email(Channel[EmailSettings]):
             refused = line.send_message(mail, parseaddr(settings.from_)[1], list(to))
             if refused:
                 _log.warning("%s: the mail server refuses %s", self.where, ", ".join(sorted(refused)))
-            line.quit()
+            # It is taken by now: whatever becomes of the goodbye, the mail must not be sent again.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                line.putcmd("quit")
         finally:
             line.close()
+        if later := sorted(address for address, (code, _) in refused.items() if code < 500):
+            what = f"the mail server does not take it for {', '.join(later)} now"
+            raise PartlyTakenError(what, later, where=self.where, hint="It is tried again for them")
 
     def _judged(self, error: smtplib.SMTPException) -> RejectedError | UnavailableError:
         code, said = _reply(error)

@@ -72,12 +72,19 @@ class Actor:
             if connection.execute(mine.values(claimed=now)).rowcount and row.found > now - _BACK:
                 self._order(connection, actions, f"finding {row.id}", now, kind=row.kind)
         if any(one.rules for one in actions.values()):
-            fresh = sa.select(alerts).filter_by(**self._own).where(alerts.c.end.is_(None), alerts.c.begin > now - _BACK)
-            fresh = fresh.where(~_known())
-            for row in connection.execute(fresh.order_by(alerts.c.id.desc()).limit(_MOST)).all():
-                self._order(connection, actions, f"alert {row.id}", now, rule=row.rule)
+            self._claim_alerts(connection, actions, now)
         waiting = sa.select(sa.func.count()).select_from(acts).filter_by(**self._own, state="waiting")
         return int(connection.execute(waiting).scalar_one())
+
+    def _claim_alerts(self, connection: sa.Connection, actions: dict[str, Action], now: datetime) -> None:
+        fresh = (alerts.c.end.is_(None), alerts.c.begin > now - _BACK, ~_known())
+        rules = connection.execute(sa.select(alerts.c.rule).filter_by(**self._own).where(*fresh).distinct()).scalars()
+        patterns = [one for action in actions.values() if set(action.do) - {"block_ip"} for one in action.rules]
+        # Those of which nothing is to be done never become known: they must not take the others' places.
+        wanted = sorted(one for one in rules if _fits(one, patterns))[:_MOST]
+        query = sa.select(alerts).filter_by(**self._own).where(*fresh, alerts.c.rule.in_(wanted))
+        for row in connection.execute(query.order_by(alerts.c.id).limit(_MOST)).all():
+            self._order(connection, actions, f"alert {row.id}", now, rule=row.rule)
 
     def prune(self, connection: sa.Connection, before: datetime) -> None:
         """Forget what was done before a time."""

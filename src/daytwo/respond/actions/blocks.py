@@ -38,7 +38,7 @@ class Block:
         why: why.
         ended: when it was let in again; None while it is shut out.
         ended_by: who let it in; `time` when its time was over.
-        applied: when the blocker was told last; None while it was not.
+        applied: when the blocker was told last; None while it was not, and when it has let it in.
         error: why the blocker does not do it; empty when it does.
     """
 
@@ -137,7 +137,8 @@ class BlockDesk:
         found = next((one for one in self.active(connection) if name in (one.network, str(one.id))), None)
         if found is None:
             raise NotFoundError(f"{address} is not shut out", hint="`daytwo block list`")
-        self._change(connection, found.id, ended=now, ended_by=who.name)
+        # Whether the blocker has it is not sure while it is told, or has failed half-way: it is told to let it in.
+        self._change(connection, found.id, ended=now, ended_by=who.name, applied=found.applied or now)
         self._audit.append(
             connection, "block.remove", found.network, actor=who.name, via=who.via.value, source=who.source
         )
@@ -150,7 +151,8 @@ class BlockDesk:
     def end(self, connection: sa.Connection, now: datetime) -> None:
         """Note of what the time is over, and forget what is long past."""
         over = blocks.update().filter_by(**self._own).where(blocks.c.ended.is_(None), blocks.c.until <= now)
-        connection.execute(over.values(ended=blocks.c.until, ended_by="time"))
+        applied = sa.func.coalesce(blocks.c.applied, blocks.c.until)
+        connection.execute(over.values(ended=blocks.c.until, ended_by="time", applied=applied))
         old = (
             sa.delete(blocks).filter_by(**self._own).where(blocks.c.ended < now - _HISTORY, blocks.c.applied.is_(None))
         )

@@ -260,7 +260,7 @@ class IncidentDesk:
             )
         self.book.change(
             connection, incident.number, state=State.RESOLVED.value, resolved=now, resolved_by=who.name,
-            responded=incident.responded or now, cause=order.cause,
+            responded=incident.responded or (None if who is SYSTEM else now), cause=order.cause,
         )  # fmt: skip
         self.escalation.stop(connection, incident, now)
         text = f"{order.cause} (left open: {_lines(left)})" if left else order.cause

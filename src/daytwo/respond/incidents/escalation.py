@@ -151,12 +151,18 @@ class Escalation:
             now: the time now, aware.
             key: tells this from the other things that become of it.
         """
-        told = dict.fromkeys(one for level in self._book.levels(connection, incident.number) for one in level.told)
+        told: dict[tuple[str, bool], dict[str, None]] = {}
+        for level in self._book.levels(connection, incident.number):
+            for one in level.told:
+                told.setdefault((one.channel, bool(one.people)), {}).update(dict.fromkeys(one.people))
+        for via, reached in self._outbox.elsewhere(connection, incident.about):
+            # A fallback took it: nothing must stay open there.
+            told.setdefault((via, bool(reached)), {}).update(dict.fromkeys(one.name for one in reached))
         config = self._config()
-        for one in told:
-            if one.channel in config.channels:
-                people = tuple(_person(config, name) for name in one.people)
-                self._put(connection, incident, Delivery(one.channel, people), event, text, key, now)
+        for (channel, _), names in told.items():
+            if channel in config.channels:
+                people = tuple(_person(config, name) for name in names)
+                self._put(connection, incident, Delivery(channel, people), event, text, key, now)
 
     def to(
         self, connection: sa.Connection, incident: Incident, name: str, event: Event, text: str, key: str, now: datetime

@@ -57,7 +57,7 @@ def _facts(config: Config, incident: Incident, now: datetime) -> list[Fact]:
         found.append(Fact(name="services", value=listed(incident.services)))
     if about := config.incidents.severities[incident.severity].about if _known(config, incident) else "":
         found.append(Fact(name=incident.severity, value=about))
-    if incident.respond_within is not None and incident.responded is None:
+    if incident.respond_within is not None and incident.responded is None and not incident.over:
         until = incident.opened + timedelta(seconds=incident.respond_within)
         found.append(Fact(name="acknowledge by", value=f"{until.astimezone(zone):%H:%M %Z}"))
     if incident.acknowledged_by:

@@ -15,15 +15,17 @@ import sqlalchemy as sa
 from daytwo.access.roles import SYSTEM
 from daytwo.config import Config
 from daytwo.config.responding import Opens
+from daytwo.ledger.audit.event import storable
 from daytwo.respond.incidents import orders
 from daytwo.respond.incidents.desk import Beginning, IncidentDesk
-from daytwo.respond.incidents.model import Incident, What
+from daytwo.respond.incidents.model import Incident, State, What
 from daytwo.respond.incidents.words import lasting
-from daytwo.store.tables import alerts, incident_findings, security_findings
+from daytwo.store.tables import alerts, incident_events, incident_findings, incidents, security_findings
 
 _BACK = timedelta(days=1)
 """Findings that are older open nothing: a configuration that names them now is about the future."""
 _MOST = 500
+_LOOSE = (alerts.c.end.is_(None), alerts.c.incident.is_(None))
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Opener:
         Returns:
             The incidents that were opened, or joined.
         """
-        found = [*self._alerts(connection, now), *self._findings(connection, now)]
+        found = [*self._alerts(connection, now), *self._worse(connection, now), *self._findings(connection, now)]
         self._quiet(connection, now)
         return found
 
@@ -88,17 +90,40 @@ class Opener:
     def _alerts(self, connection: sa.Connection, now: datetime) -> list[Incident]:
         if not self._config().incidents.open:
             return []
-        loose = (alerts.c.end.is_(None), alerts.c.incident.is_(None))
-        query = sa.select(alerts).filter_by(**self._own).where(*loose).order_by(alerts.c.begin, alerts.c.id)
-        found = [self._alert(connection, _seen(row), now) for row in connection.execute(query.limit(_MOST)).all()]
+        wanted = [*self._consequences(connection), *self._opening(connection, now)]
+        query = sa.select(alerts).where(alerts.c.id.in_(wanted)).order_by(alerts.c.begin, alerts.c.id)
+        found = [self._alert(connection, _seen(row), now) for row in connection.execute(query).all()]
         return [one for one in found if one is not None]
+
+    def _opening(self, connection: sa.Connection, now: datetime) -> list[int]:
+        """The numbers of alerts that open an incident now. All are looked at: in a storm, most may open none."""
+        c = alerts.c
+        query: sa.Select[Any] = sa.select(c.id, c.rule, c.service, c.level, c.begin)
+        own = (alerts.c.because_of == "", alerts.c.held == "")
+        rows = connection.execute(query.filter_by(**self._own).where(*_LOOSE, *own).order_by(alerts.c.begin))
+        return [row.id for row in rows if self._opens(row, now) is not None][:_MOST]
+
+    def _consequences(self, connection: sa.Connection) -> list[int]:
+        """The numbers of alerts that are put down to one that belongs to an incident."""
+        cause = sa.alias(alerts)
+        why = sa.or_(cause.c.subject == alerts.c.because_of, cause.c.rule == alerts.c.because_of)
+        there = sa.exists().where(
+            *(cause.c[name] == value for name, value in self._own.items()), why, cause.c.end.is_(None),
+            cause.c.incident == incidents.c.id, incidents.c.state != State.RESOLVED.value,
+        )  # fmt: skip
+        query = sa.select(alerts.c.id).filter_by(**self._own).where(*_LOOSE, alerts.c.because_of != "", there)
+        return list(connection.execute(query.order_by(alerts.c.begin).limit(_MOST)).scalars())
+
+    def _opens(self, alert: "Seen | sa.Row[Any]", now: datetime) -> Opens | None:
+        """What says that an alert opens an incident by now."""
+        opens = next((one for one in self._config().incidents.open if _fits(one, alert)), None)
+        return None if opens is None or now - alert.begin < opens.after.delta else opens
 
     def _alert(self, connection: sa.Connection, alert: Seen, now: datetime) -> Incident | None:
         if alert.because_of:
             incident = self._cause(connection, alert)
             return None if incident is None else self._join(connection, incident, alert, incident.severity, now)
-        opens = next((one for one in self._config().incidents.open if _fits(one, alert)), None)
-        if opens is None or now - alert.begin < opens.after.delta or alert.held:
+        if (opens := self._opens(alert, now)) is None:
             return None
         if incident := self._desk.book.of_group(connection, (alert.group,)):
             return self._join(connection, incident, alert, opens.severity, now)
@@ -130,6 +155,32 @@ class Opener:
 
     def _belongs(self, connection: sa.Connection, alert: Seen, incident: Incident) -> None:
         connection.execute(alerts.update().where(alerts.c.id == alert.number).values(incident=incident.number))
+
+    def _worse(self, connection: sa.Connection, now: datetime) -> list[Incident]:
+        """Have alerts that got worse since they joined an incident make that worse, once: people may grade it anew."""
+        query = (
+            sa.select(alerts, incidents.c.severity)
+            .join(incidents, incidents.c.id == alerts.c.incident)
+            .where(*(alerts.c[name] == value for name, value in self._own.items()), alerts.c.end.is_(None))
+            .where(alerts.c.because_of == "", alerts.c.held == "", incidents.c.state != State.RESOLVED.value)
+        )
+        names, found = list(self._config().incidents.severities), []
+        for row in connection.execute(query.order_by(alerts.c.id)).all():
+            opens = self._opens(row, now)
+            if opens is None or names.index(opens.severity) >= _place(names, row.severity):
+                continue
+            begun = _beginning(_seen(row), opens.severity)
+            if not self._said(connection, row.incident, _head(row)):
+                incident = self._desk.book.get(connection, row.incident)
+                found.append(self._desk.join(connection, incident, begun, What.ALERT, now))
+        return found
+
+    def _said(self, connection: sa.Connection, number: int, head: str) -> bool:
+        """Whether an incident has heard of an alert of this level: then it was graded with that."""
+        lines = sa.select(incident_events.c.text).where(incident_events.c.incident == number)
+        kinds = incident_events.c.what.in_([What.OPENED.value, What.ALERT.value])
+        known = storable(head, 4000)
+        return any(one.startswith(known) for one in connection.execute(lines.where(kinds)).scalars())
 
     # Security findings
 
@@ -206,7 +257,12 @@ def class_of(kind: str) -> str:
     return word if word in get_args(orders.Category) and word else "abuse"
 
 
-def _fits(opens: Opens, alert: Seen) -> bool:
+def _place(names: list[str], severity: str) -> int:
+    """Where a severity stands, the worst first; one that is not known is left as it is."""
+    return names.index(severity) if severity in names else -1
+
+
+def _fits(opens: Opens, alert: "Seen | sa.Row[Any]") -> bool:
     if not (opens.rules or opens.services) or (opens.level == "critical" and alert.level != "critical"):
         return False
     if alert.level not in ("critical", "warning"):
@@ -218,8 +274,12 @@ def _fits(opens: Opens, alert: Seen) -> bool:
 def _beginning(alert: Seen, severity: str) -> Beginning:
     title = f"{alert.subject}: {alert.why}" if alert.why else f"{alert.rule} ({alert.subject})"
     services = (alert.service,) if alert.service else ()
-    text = f"{alert.rule} ({alert.subject}), {alert.level}: {alert.why}"
+    text = f"{_head(alert)} {alert.why}"
     return Beginning(title, severity, (alert.group,), services, alert.begin, text=text)
+
+
+def _head(alert: "Seen | sa.Row[Any]") -> str:
+    return f"{alert.rule} ({alert.subject}), {alert.level}:"
 
 
 def _seen(row: sa.Row[Any]) -> Seen:

@@ -126,7 +126,9 @@ def _summary(one: Detail, config: Config, now: datetime) -> Iterator[str]:
         yield f"| Class | {incident.category} |"
     yield f"| Began | {_when(incident.began, config)} |"
     yield f"| Opened | {_when(incident.opened, config)} by {plain(incident.opened_by)} |"
-    yield f"| Acknowledged | {_done(incident.responded, incident.acknowledged_by, config)}{_target(one.respond)} |"
+    taken = _done(incident.responded, incident.acknowledged_by, config)
+    by_itself = incident.over and incident.responded is None
+    yield f"| Acknowledged | {'by nobody' if by_itself else f'{taken}{_target(one.respond)}'} |"
     yield f"| Resolved | {_done(incident.resolved, incident.resolved_by, config)}{_target(one.resolve)} |"
     yield f"| Lasted | {lasting((incident.resolved or now) - incident.began)} |"
     if not incident.over:

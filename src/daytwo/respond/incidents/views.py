@@ -108,8 +108,8 @@ class IncidentViews:
 
 
 def respond_target(one: Incident, now: datetime) -> Target | None:
-    """How the promise to take it stands; None when nothing was promised."""
-    return _target(one.respond_within, one.opened, one.responded, now)
+    """How the promise to take it stands; None when nothing was promised. It ends, too, with what is over by itself."""
+    return _target(one.respond_within, one.opened, one.responded or one.resolved, now)
 
 
 def resolve_target(one: Incident, now: datetime) -> Target | None:

@@ -33,8 +33,8 @@ def reach(
 
     A rota is whoever is on call; where nobody is, everybody who ever has a turn in it, for a message must not be lost
     in a gap. A person is reached by their own channels, or every e-mail channel of the team, or, where there is none,
-    every channel. Channels are told once, and people once through each; a channel that is itself named has its own
-    receivers told, besides people who are reached through it.
+    every channel; who has no e-mail address, by the channel's own receivers. Channels are told once, and people once
+    through each; a channel that is itself named has its own receivers told, besides people who are reached through it.
 
     Args:
         config: the configuration.
@@ -82,14 +82,25 @@ def _ways(
             yield from _of_person(config, name, "")
 
 
-def _of_person(config: Config, name: str, note: str) -> Iterator[tuple[str, Person, str]]:
+def _of_person(config: Config, name: str, note: str) -> Iterator[tuple[str, Person | None, str]]:
     person = config.people.get(name)
     if person is None:
         return
-    own = [one for one in person.channels if one in config.channels]
+    own = [one for one in person.channels if one in config.channels and _reaches(config, one, person.email)]
     every = team_channels(config)
-    mail = [one for one in every if config.channels[one].kind == _EMAIL]
+    mail = [one for one in every if config.channels[one].kind == _EMAIL and _reaches(config, one, person.email)]
     if not own and not mail:
         note = "; ".join(one for one in (note, f"{name} has no channel, so every channel is told") if one)
     for channel in own or mail or every:
-        yield channel, Person(name=name, email=person.email, phone=person.phone), note
+        if config.channels[channel].kind == _EMAIL and not person.email:
+            # By name they would be left out, silently, beside others who have an address.
+            why = f"{name} has no e-mail address, so the receivers of {channel} are told"
+            yield channel, None, "; ".join(one for one in (note, why) if one)
+        else:
+            yield channel, Person(name=name, email=person.email, phone=person.phone), note
+
+
+def _reaches(config: Config, channel: str, address: str) -> bool:
+    """Whether a channel gets to anybody: e-mail needs an address, the person's or one of its own."""
+    settings = config.channels[channel]
+    return settings.kind != _EMAIL or bool(address or getattr(settings, "to", ()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from daytwo.config import Config
-from daytwo.core.channel import AnyChannel, Message, RejectedError, UnavailableError
+from daytwo.core.channel import AnyChannel, Message, PartlyTakenError, RejectedError, UnavailableError
 from daytwo.core.errors import DaytwoError, SecretError
 from daytwo.core.registry import channel_class
 from daytwo.core.secrets import redact
@@ -18,6 +18,8 @@ TIMEOUT = 15.0
 PATIENCE = 60.0
 """Seconds that a receiver may ask for before its fallback is used at once."""
 _FIRST = 5.0
+LONGEST_REST = 3600.0
+"""Seconds that a channel is left alone at most, whatever its receiver asked for."""
 _LONGEST = 300.0
 _JITTER = 0.2
 _TIRED = 3
@@ -34,6 +36,7 @@ class Outcome:
         error: what went wrong with its own channel, and with the fallback.
         retry_after: seconds that its own channel asked to wait.
         elsewhere: the fallback should be asked at once, because this may take a person to mend, or a long wait.
+        left: the e-mail addresses of those who did not get what the others got, and may later.
     """
 
     via: str = ""
@@ -42,6 +45,7 @@ class Outcome:
     error: str = ""
     retry_after: float | None = None
     elsewhere: bool = False
+    left: tuple[str, ...] = ()
 
 
 def pause(failures: int, retry_after: float | None, jitter: Callable[[], float] = random.random) -> timedelta:
@@ -53,7 +57,7 @@ def pause(failures: int, retry_after: float | None, jitter: Callable[[], float] 
         jitter: a number from 0 to 1, so that not everybody comes back at the same moment.
     """
     seconds = min(_FIRST * 2.0 ** min(failures - 1, 16), _LONGEST) * (1 - _JITTER + 2 * _JITTER * jitter())
-    return timedelta(seconds=max(seconds, min(retry_after or 0.0, 3600.0)))
+    return timedelta(seconds=max(seconds, min(retry_after or 0.0, LONGEST_REST)))
 
 
 class Carrier:
@@ -92,7 +96,7 @@ class Carrier:
             return outcome
         other = self._send(message, key, settings.fallback)
         if other.via:
-            return Outcome(via=settings.fallback, permanent=outcome.permanent, error=error)
+            return Outcome(via=settings.fallback, permanent=outcome.permanent, error=error, left=other.left)
         both = "; ".join(one for one in (error, f"{settings.fallback}: {other.error}") if one)
         return Outcome(permanent=outcome.permanent and other.permanent, error=both, retry_after=outcome.retry_after)
 
@@ -106,6 +110,8 @@ class Carrier:
                 channel.close()
         except RejectedError as error:
             return Outcome(permanent=True, error=redact(str(error)))
+        except PartlyTakenError as error:
+            return Outcome(via=name, own=True, error=redact(str(error)), left=error.left)
         except UnavailableError as error:
             wait = error.retry_after
             return Outcome(error=redact(str(error)), retry_after=wait, elsewhere=wait is not None and wait > PATIENCE)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from daytwo.core.channel import Event, Message
+from daytwo.core.channel import Event, Message, Person
 from daytwo.core.errors import ConflictError, NotFoundError
 from daytwo.respond.outbox.bucket import Bucket
 from daytwo.respond.outbox.carrier import Outcome, pause
@@ -203,6 +204,8 @@ class Outbox:
         free = {"claimed_by": "", "claimed_until": None, "tries": one.tries + 1, "error": outcome.error[:LONG]}
         if outcome.via:
             self._change(connection, one.id, state=State.SENT.value, sent=now, via=outcome.via, **free)
+            if outcome.left:
+                self._again(connection, one, outcome.left, now)
         elif outcome.permanent:
             self._change(connection, one.id, state=State.DEAD.value, **free)
         else:
@@ -210,6 +213,14 @@ class Outbox:
             # What is given up anyway is tried once more at the end.
             due = one.until - timedelta(seconds=1) if now < one.until - timedelta(seconds=2) < later else later
             self._change(connection, one.id, due=due, **free)
+
+    def _again(self, connection: sa.Connection, one: Notification, left: Sequence[str], now: datetime) -> None:
+        """Order it once more for those who did not get it, so that the others do not get it twice."""
+        known = {parseaddr(person.email)[1]: person for person in one.message.to}
+        to = tuple(known.get(address) or Person(name=address, email=address) for address in left)
+        message, due = one.message.model_copy(update={"to": to}), now + pause(one.tries + 1, None)
+        key = f"{one.key[:170]} left {one.id}"
+        self.put(connection, one.channel, message, key, one.about, now, due, one.until)
 
     def release(self, connection: sa.Connection, dead: Sequence[str]) -> None:
         """Give back what these owners had claimed: they are dead."""
@@ -281,6 +292,13 @@ class Outbox:
         self.standings.write(connection, one.channel, rests=None)
         return self.get(connection, number)
 
+    def elsewhere(self, connection: sa.Connection, about: str) -> list[tuple[str, tuple[Person, ...]]]:
+        """Where another channel took what tells that something is wrong: which one, and whom that was for."""
+        c = notifications.c
+        query = sa.select(c.via, c.message).filter_by(**self._own, about=about, event=Event.TRIGGER.value)
+        rows = connection.execute(query.where(c.via != "", c.via != c.channel).order_by(c.id)).all()
+        return list(dict.fromkeys((row.via, Message.model_validate_json(row.message).to) for row in rows))
+
     def crowd(self, connection: sa.Connection, now: datetime, most: int = 1000) -> dict[str, list[Notification]]:
         """Messages that wait to be tried for the first time and are no alerts', by channel."""
         c = notifications.c
@@ -330,7 +348,9 @@ class Outbox:
             return ""
         c = notifications.c
         after = (c.channel == one.channel, c.about == one.about, c.id > one.id, c.event.in_(_ANSWERS))
-        later = connection.execute(sa.select(c.event).filter_by(**self._own).where(*after).order_by(c.id)).all()
+        query = sa.select(c.event, c.message).filter_by(**self._own).where(*after).order_by(c.id)
+        rows = connection.execute(query).all()
+        later = [row for row in rows if _reaches(Message.model_validate_json(row.message), one.message)]
         if later:
             over = any(row.event == Event.RESOLVE.value for row in later)
             return f"{_OVER if over else _TAKEN}; that is told"
@@ -361,6 +381,12 @@ class Outbox:
 
     def _mine(self, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
         return tuple(table.c[name] == value for name, value in self._own.items())
+
+
+def _reaches(later: Message, earlier: Message) -> bool:
+    """Whether everybody whom a message is for gets a later one."""
+    names = {one.name for one in later.to}
+    return bool(names) == bool(earlier.to) and all(one.name in names for one in earlier.to)
 
 
 def _insert_once(connection: sa.Connection) -> sa.Insert:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from daytwo.respond.outbox.carrier import PATIENCE, Outcome, pause
+from daytwo.respond.outbox.carrier import LONGEST_REST, PATIENCE, Outcome, pause
 from daytwo.store.tables import channels
 
 TIRED = 3
@@ -36,8 +36,8 @@ class Standing:
     error: str = ""
 
     def resting(self, now: datetime) -> bool:
-        """Whether it is left alone."""
-        return self.rests is not None and self.rests > now
+        """Whether it is left alone; not for what was written down while the clock was ahead."""
+        return self.rests is not None and now < self.rests <= now + timedelta(seconds=LONGEST_REST)
 
     def passed_over(self, now: datetime) -> bool:
         """Whether its fallback is to be asked, while it is left alone."""

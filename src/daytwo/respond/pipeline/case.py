@@ -9,6 +9,7 @@ from enum import StrEnum
 from daytwo.config import Config
 from daytwo.config.responding import Route
 from daytwo.core.channel import Person
+from daytwo.core.registry import channel_class
 from daytwo.respond.alerts import Alert, Step, What
 from daytwo.respond.oncall import Delivery
 from daytwo.respond.outbox.bucket import Bucket
@@ -125,6 +126,10 @@ class Told:
     pending: bool = False
 
 
+Way = tuple[str, tuple[str, ...]]
+"""A channel, and the names of whom it reaches; see `way_of`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """An alert that was told at once a moment ago, whose messages those that follow share.
@@ -153,6 +158,7 @@ class Facts:
         windows: the maintenance windows that are open.
         groups: what was told a moment ago, by service.
         open_in_group: the alerts that share messages and are not over, by their leader.
+        heard: which of those were told somewhere, by their leader and the way.
         told: what was told of each alert before.
         buckets: what each channel may still send.
         reach: who is reached by which names.
@@ -164,9 +170,21 @@ class Facts:
     windows: Sequence[Open]
     groups: Mapping[str, Group]
     open_in_group: Mapping[int, AbstractSet[int]]
+    heard: Callable[[int, Way], AbstractSet[int]]
     told: Mapping[int, Sequence[Told]]
     buckets: Mapping[str, Bucket]
     reach: Callable[[Sequence[str], datetime], tuple[Delivery, ...]]
+
+
+def way_of(config: Config, channel: str, people: Sequence[Person]) -> Way:
+    """Where something is told. A service that keeps count of what is open knows channels only, whoever is reached."""
+    return channel, () if counts(config, channel) else tuple(one.name for one in people)
+
+
+def counts(config: Config, channel: str) -> bool:
+    """Whether a channel's service keeps count of what is open, by keys."""
+    settings = config.channels.get(channel)
+    return settings is not None and channel_class(settings.kind).acknowledges
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from daytwo.respond.messages import Teller
 from daytwo.respond.oncall import Delivery, reach
 from daytwo.respond.oncall.takeovers import Takeovers
 from daytwo.respond.outbox import Bucket, Outbox, Standing
-from daytwo.respond.pipeline.case import PAUSES, Case, Facts, Group, Order, Told
+from daytwo.respond.pipeline.case import PAUSES, Case, Facts, Group, Order, Reason, Told, Way, way_of
 from daytwo.respond.pipeline.stages import TOGETHER, routes_of, run
 from daytwo.respond.pipeline.tellings import Tellings
 from daytwo.respond.silences import Silences
@@ -35,6 +35,7 @@ class _Sitting:
     facts: Facts
     groups: dict[str, Group]
     open_in_group: dict[int, set[int]]
+    heard: "_Heard"
     told: dict[int, list[Told]]
     buckets: dict[str, Bucket]
     spent: set[str] = field(default_factory=set)
@@ -131,13 +132,14 @@ class Desk:
         }
         ending = [alert for alert, what in changes if what is What.OVER]
         open_in_group = _OpenInGroup(self.book, connection, ending)
+        heard = _Heard(self, connection, open_in_group)
         facts = Facts(
             config, routes_of(config), self._silences.active(connection, now),
-            open_windows(config, self._maintenances.active(connection, now), now), groups, open_in_group, told, buckets,
-            lambda names, at: self._reach(connection, config, names, at),
+            open_windows(config, self._maintenances.active(connection, now), now), groups, open_in_group, heard.open,
+            told, buckets, lambda names, at: self._reach(connection, config, names, at),
         )  # fmt: skip
         teller = Teller(config, self._rules)
-        sitting = _Sitting(connection, config, now, teller, facts, groups, open_in_group, told, buckets)
+        sitting = _Sitting(connection, config, now, teller, facts, groups, open_in_group, heard, told, buckets)
         yield sitting
         self.book.note(connection, sitting.steps)
         self.tellings.add(connection, sitting.rows, now)
@@ -153,11 +155,11 @@ class Desk:
         else:
             self._told(sitting, case)
         if what is What.OVER and alert.leader is not None:
-            sitting.open_in_group[alert.leader].discard(alert.id)
+            sitting.heard.over(alert.leader, alert.id)
         return case
 
     def _stopped(self, sitting: _Sitting, case: Case) -> None:
-        if case.what is What.BETTER:
+        if case.stopped is Reason.EASED:
             return
         if case.what is What.REPEAT:  # it is known: what keeps it back now must not make it news afterwards
             self.book.change(sitting.connection, case.alert.id, again=self._again(sitting, case))
@@ -185,6 +187,8 @@ class Desk:
             again=self._again(sitting, case),
         )  # fmt: skip
         sitting.open_in_group[case.leader].add(alert.id)
+        for order in case.orders:
+            sitting.heard.add(case.leader, alert.id, order)
         at_once = frozenset(order.channel for order in case.orders if not order.batch)
         if case.leader == alert.id and at_once:
             sitting.groups[alert.service] = Group(alert.id, now, GRADES[alert.level], at_once)
@@ -211,12 +215,13 @@ class Desk:
         message = sitting.teller.one(alert, case.what, leader, now, order.people)
         absorbed: list[int] = []
         if case.over:
-            sharing = self.book.sharing(connection, leader)
+            told_here = sitting.heard.ever(leader, way_of(sitting.config, order.channel, order.people))
+            sharing = [one for one in self.book.sharing(connection, leader) if one.id in told_here]
             if len(sharing) > 1:
                 title = f"All {len(sharing)} of {alert.service} are well again"
                 message = sitting.teller.several(sharing, Event.RESOLVE, message.key, title, now, order.people)
             batches = [f"group {leader}", f"over {leader}", f"repeat {leader}"]
-            absorbed = self.tellings.pending(connection, batches, order.channel)
+            absorbed = self.tellings.pending(connection, batches, order.channel, order.people)
         people = "+".join(one.name for one in order.people)
         turn = alert.again or now
         key = f"alert {alert.id} {case.what} {turn.timestamp():.6f} {order.channel} {people}"[:200]
@@ -224,7 +229,9 @@ class Desk:
         self.tellings.made(connection, absorbed, number)
         if case.over:
             sitting.rows[:] = [
-                (a, w, o, number) if n is None and o.channel == order.channel and o.batch in batches else (a, w, o, n)
+                (a, w, o, number)
+                if n is None and (o.channel, o.people) == (order.channel, order.people) and o.batch in batches
+                else (a, w, o, n)
                 for a, w, o, n in sitting.rows
             ]
         return number
@@ -264,3 +271,68 @@ class _OpenInGroup(dict[int, set[int]]):
     def get(self, leader: int, default: object = None) -> set[int]:
         """Those of a leader."""
         return self[leader]
+
+
+class _Heard:
+    """Which alerts of a group were told where; read when it is first asked for.
+
+    Args:
+        desk: whose alerts and tellings they are.
+        connection: of the transaction.
+        open_in_group: the alerts that are not over, by their leader.
+    """
+
+    def __init__(self, desk: Desk, connection: sa.Connection, open_in_group: "_OpenInGroup") -> None:
+        self._desk = desk
+        self._connection = connection
+        self._open = open_in_group
+        self._config = desk.config
+        self._known: dict[int, dict[Way, set[int]]] = {}
+        self._standing: dict[int, dict[Way, set[int]]] = {}
+        self._new: dict[int, list[tuple[int, Way]]] = {}
+
+    def ever(self, leader: int, way: Way) -> set[int]:
+        """Those that were told there, over or not."""
+        if leader not in self._known:
+            self._known[leader] = self._read(leader)
+        return self._known[leader].get(way, set())
+
+    def open(self, leader: int, way: Way) -> set[int]:
+        """Those that were told there and are not over."""
+        known = self._standing.setdefault(leader, {})
+        if way not in known:
+            known[way] = self.ever(leader, way) & self._open[leader]
+        return known[way]
+
+    def over(self, leader: int, alert: int) -> None:
+        """One is over."""
+        self._open[leader].discard(alert)
+        for standing in self._standing.get(leader, {}).values():
+            standing.discard(alert)
+
+    def add(self, leader: int, alert: int, order: Order) -> None:
+        """One is told just now."""
+        if _of_a_group(order):
+            way = way_of(self._config, order.channel, order.people)
+            self._new.setdefault(leader, []).append((alert, way))  # its row is not there yet
+            if leader in self._known:
+                self._known[leader].setdefault(way, set()).add(alert)
+            if way in self._standing.get(leader, {}):
+                self._standing[leader][way].add(alert)
+
+    def _read(self, leader: int) -> dict[Way, set[int]]:
+        found: dict[Way, set[int]] = {}
+        numbers = [one.id for one in self._desk.book.sharing(self._connection, leader)]
+        for alert, several in self._desk.tellings.told(self._connection, numbers).items():
+            for one in several:
+                for name in dict.fromkeys((one.order.channel, one.via or one.order.channel)):
+                    if _of_a_group(one.order):
+                        found.setdefault(way_of(self._config, name, one.order.people), set()).add(alert)
+        for alert, way in self._new.get(leader, ()):
+            found.setdefault(way, set()).add(alert)
+        return found
+
+
+def _of_a_group(order: Order) -> bool:
+    """Whether it is told in the messages of its group; summaries and what was too much have their own."""
+    return not order.batch.startswith("summary ") and order.batch != "overflow"

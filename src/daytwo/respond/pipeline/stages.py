@@ -15,14 +15,14 @@ from daytwo.core.schedule import Cron
 from daytwo.core.schedule import next as next_time
 from daytwo.respond.alerts import GRADES, Alert, What
 from daytwo.respond.oncall import team_channels
-from daytwo.respond.pipeline.case import Case, Facts, Order, Reason, Told
+from daytwo.respond.pipeline.case import Case, Facts, Order, Reason, Told, counts, way_of
 from daytwo.respond.silences import fitting
 
 TOGETHER = timedelta(seconds=30)
 """How long alerts of a service that follow one that was told are collected for one more message."""
 _TICK = timedelta(microseconds=1)
 _DAILY, _WEEKLY = Cron("0 8 * * *"), Cron("0 8 * * mon")
-_NEWS = (What.FIRED, What.LATER, What.WORSE)
+_NEWS = (What.FIRED, What.LATER, What.WORSE, What.BETTER)
 Stage = Callable[[Case, Facts], Case]
 
 
@@ -35,7 +35,7 @@ def fingerprint(case: Case, facts: Facts) -> Case:
         return case.passes("fingerprint", Reason.KNOWN)
     if not alert.open:
         return case.stops("fingerprint", Reason.OVER_ALREADY)
-    if what is What.BETTER:
+    if what is What.BETTER and alert.told is not None:
         return case.stops("fingerprint", Reason.EASED)
     if what is What.LATER and alert.told and GRADES[alert.told_level] >= GRADES[alert.level]:
         return case.stops("fingerprint", Reason.TOLD_ALREADY)
@@ -114,7 +114,7 @@ def route(case: Case, facts: Facts) -> Case:
     if not orders:
         return case.stops("route", Reason.NO_CHANNEL, ", ".join(fitting_now))
     said = ", ".join(fitting_now) + (f"; not at this hour: {', '.join(waiting)}" if waiting else "")
-    return replace(case, orders=_once(orders)).passes("route", Reason.ROUTED, said)
+    return replace(case, orders=_once(orders, facts)).passes("route", Reason.ROUTED, said)
 
 
 def throttle(case: Case, facts: Facts) -> Case:
@@ -216,12 +216,12 @@ def _orders(name: str, case: Case, facts: Facts) -> Iterator[Order]:
             yield Order(name, way.channel, way.to, "", case.now)
 
 
-def _once(orders: tuple[Order, ...]) -> tuple[Order, ...]:
-    """Of several routes that say the same to the same people at the same time, the first."""
-    found: dict[tuple[str, tuple[str, ...], bool], Order] = {}
+def _once(orders: tuple[Order, ...], facts: Facts) -> tuple[Order, ...]:
+    """Of several routes that say the same to the same people at the same times, the first."""
+    found: dict[tuple[str, tuple[str, ...], str], Order] = {}
     for one in orders:
         people = tuple(person.name for person in one.people)
-        found.setdefault((one.channel, people, one.batch.startswith("summary ")), one)
+        found.setdefault((one.channel, people, facts.routes[one.route].when), one)
     return tuple(found.values())
 
 
@@ -232,13 +232,26 @@ def _as_told(case: Case, facts: Facts) -> Case:
     if not wanted:
         return case.stops("route", Reason.NOT_WANTED)
     orders = [order for one in wanted for order in _ends(one, case, facts)]
-    # Told both ways, it is enough to hear of it at once.
+    # Told both ways, it is enough to hear of it at once; but nothing stays open where keys are counted.
     at_once = {(one.channel, one.people) for one in orders if not one.batch}
-    orders = [one for one in orders if not one.batch or (one.channel, one.people) not in at_once]
+    orders = [
+        one
+        for one in orders
+        if not one.batch
+        or (one.channel, one.people) not in at_once
+        or (one.batch == "overflow" and counts(facts.config, one.channel))
+    ]
     found = tuple({(one.channel, one.people, one.batch): one for one in orders}.values())
     if not found:
         return case.stops("route", Reason.AS_TOLD, "in the message that is to tell it")
     return replace(case, orders=found).passes("route", Reason.AS_TOLD)
+
+
+def _is_last(one: Told, case: Case, facts: Facts) -> bool:
+    """Whether nothing else is open of what was told there: who heard of a part of a group hears when that is over."""
+    ways = {way_of(facts.config, name, one.order.people) for name in (one.order.channel, one.via) if name}
+    others = (facts.heard(case.leader or 0, way) for way in ways)
+    return not any(len(standing) > (case.alert.id in standing) for standing in others)
 
 
 def _wants_end(one: Told, facts: Facts) -> bool:
@@ -248,7 +261,7 @@ def _wants_end(one: Told, facts: Facts) -> bool:
 
 def _ends(one: Told, case: Case, facts: Facts) -> Iterator[Order]:
     order = one.order
-    last = not facts.open_in_group.get(case.leader or 0, frozenset()) - {case.alert.id}
+    last = _is_last(one, case, facts)
     collected = order.batch.startswith("summary ") or order.batch == "overflow"
     if one.pending and (collected or not last):
         return  # the message that is to tell it says that it is over

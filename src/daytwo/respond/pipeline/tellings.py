@@ -123,10 +123,13 @@ class Tellings:
         """They are made a message of later."""
         self._change(connection, numbers, due=until)
 
-    def pending(self, connection: sa.Connection, batches: Sequence[str], channel: str) -> list[int]:
-        """The numbers of those that wait in these batches of a channel."""
+    def pending(
+        self, connection: sa.Connection, batches: Sequence[str], channel: str, people: Sequence[Person]
+    ) -> list[int]:
+        """The numbers of those that wait in these batches of a channel, for the same people."""
         c = tellings.c
         query = sa.select(c.id).filter_by(**self._own).where(c.notification.is_(None), c.channel == channel)
+        query = query.where(c.people == _people(people))
         return [row.id for row in connection.execute(query.where(c.batch.in_(batches)))]
 
     def made(self, connection: sa.Connection, numbers: Sequence[int], notification: int) -> None:

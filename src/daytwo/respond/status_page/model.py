@@ -71,6 +71,7 @@ class UpdateView(Shown):
     state: Phase
     text: str
     withdrawn: bool = Field(default=False, description="it was a mistake; then its text is empty")
+    withdrawn_at: datetime | None = Field(default=None, description="when it was withdrawn")
 
 
 class StoryView(Shown):

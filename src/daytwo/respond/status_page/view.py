@@ -165,7 +165,7 @@ def _story(one: _Gathered, shown: Mapping[str, Component], titles: Mapping[str, 
         updates=tuple(
             UpdateView(
                 number=update.id, at=update.at, state=update.state, withdrawn=update.withdrawn is not None,
-                text="" if update.withdrawn is not None else update.text,
+                withdrawn_at=update.withdrawn, text="" if update.withdrawn is not None else update.text,
             )
             for update in reversed(one.updates)
         ),

@@ -60,7 +60,7 @@ def _alerts(house: House) -> dict[str, Any]:
     with house.database.read() as connection:
         there = sa.inspect(connection).has_table(table.name)
         open: Sequence[Alert] = book.alerts.open(connection) if there else ()
-        past = [one for one in book.alerts.since(connection, now - _PAST, _MOST) if not one.open] if there else []
+        past = book.alerts.over(connection, now - _PAST, _MOST) if there else []
         silences: Sequence[Silence] = book.silences.active(connection, now) if there else ()
     known = {(one.rule, one.subject) for one in open}
     others: list[AlertData] = [one for one in house.views.alerts("all") if (one.rule, one.subject) not in known]

@@ -21,6 +21,7 @@ from daytwo.web.ui.meaning import meant
 
 area = made()
 _MOST = 50
+_STANDING = 1000
 _DAYS = 90
 _HIGHEST = 2**31 - 1
 _ORDERS: dict[str, type[orders.Order]] = {
@@ -40,11 +41,12 @@ _ORDERS: dict[str, type[orders.Order]] = {
 
 @area.get("/incidents", Role.VIEWER, include_in_schema=False)
 async def incidents(request: Request, house: Here, who: Who) -> Response:
-    """Incidents, the newest first, and what is still to be done."""
+    """Incidents, those that are not over first, the newest first; and what is still to be done."""
 
     def make() -> dict[str, Any]:
+        lately = [one for one in house.incidents.all(over=True, limit=_MOST) if one.incident.over]
         return {
-            "rows": house.incidents.all(over=True, limit=_MOST), "figures": house.incidents.figures(_DAYS),
+            "rows": (*house.incidents.all(limit=_STANDING), *lately), "figures": house.incidents.figures(_DAYS),
             "actions": house.incidents.actions(), "severities": house.current().incidents.severities,
             "services": list(house.current().services), "days": _DAYS, "status_url": _status_url(house),
         }  # fmt: skip

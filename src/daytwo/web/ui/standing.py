@@ -116,6 +116,7 @@ class Standing:
     more_services: int
     running: tuple[RunRow, ...]
     incidents: tuple[Incident, ...]
+    more_incidents: int
     oncall: tuple[str, ...]
 
     @property
@@ -224,9 +225,16 @@ class Lookout:
             services=tuple(services),
             more_services=max(0, len(groups) - SERVICES),
             running=tuple(running),
-            incidents=tuple(incidents[:INCIDENTS]),
+            incidents=tuple(_urgent(config, incidents)[:INCIDENTS]),
+            more_incidents=max(0, len(incidents) - INCIDENTS),
             oncall=tuple(dict.fromkeys(one or "nobody" for one in house.roster.people().values())),
         )
+
+
+def _urgent(config: Config, standing: Sequence[Incident]) -> list[Incident]:
+    """Incidents, what nobody takes care of first, of that the worst: not all are shown."""
+    grades = {name: place for place, name in enumerate(config.incidents.severities)}
+    return sorted(standing, key=lambda one: (one.acknowledged is not None, grades.get(one.severity, 0), -one.number))
 
 
 def _seen(row: Sequence[Any], now: datetime) -> Seen:
