@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from daytwo.access.door import Door
+from daytwo.access.roles import Via
 from daytwo.app import utc_now
 from daytwo.config import Config, PingTarget
 from daytwo.config.watching import Rule
@@ -171,7 +172,12 @@ def built(
             address = config.serve.url or f"{'https' if config.serve.tls else 'http'}://{web.address}"
             link = door.first_link(address) or ""
             parts.append(Greeter(pulse, folder, lambda: door.read(door.links.waits_for_first)))
-        yield Built(Daemon(site, parts), address, link)
+
+        def reloaded() -> None:
+            now, via = site.config.fingerprint, Via.SYSTEM.value
+            writer.submit(lambda connection: audit.append(connection, "config.reload", now, actor="SIGHUP", via=via))
+
+        yield Built(Daemon(site, parts, reloaded), address, link)
 
 
 def _watching(

@@ -285,7 +285,11 @@ def extracted(app: App, question: ExtractQuestion, run: Run) -> Extracted:
 
 
 def _mark(app: App, question: MarkQuestion, run: Run) -> list[dict[str, Any]]:
-    found = [one for one in app.snapshots(run) if one.id.startswith(question.snapshot)]
+    from daytwo.protect.restore import choose
+
+    there, wanted = app.snapshots(run), question.snapshot
+    wanted = choose(there, None, None).id if wanted == "latest" else wanted
+    found = [one for one in there if one.id.startswith(wanted)]
     if len({one.id for one in found}) != 1:
         raise NotFoundError(f"'{question.snapshot}' names {len({one.id for one in found})} snapshots")
     for one in found:

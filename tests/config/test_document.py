@@ -63,6 +63,13 @@ def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
     assert [problem.what for problem in document.problems] == ["too many values"]
 
 
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 3000 + "]" * 3000, "\n".join(" " * depth + "a:" for depth in range(1500))]
+)
+def test_what_is_nested_without_end_is_a_mistake_like_others(text: str) -> None:
+    assert [problem.what.split(" inside")[0] for problem in parse(text, "f").problems] == ["more lists and maps"]
+
+
 def test_tags_that_are_asked_for() -> None:
     document = parse("a: !reset null\nb: !override [1]\n", "f", tags=frozenset({"!reset", "!override"}))
     assert document.data == {"a": Tagged("!reset", None), "b": Tagged("!override", [1])}

@@ -1,12 +1,14 @@
 """Text from elsewhere: on a terminal and in a log it is text, whatever is in it."""
 
+import io
 import json
 import logging
+import os
 
 import pytest
 
 from daytwo.cli.output import line, print_json, table
-from daytwo.core.terminal import harmless, in_json, one_line
+from daytwo.core.terminal import colours, harmless, in_json, one_line
 from daytwo.serve.log import configure
 
 EVIL = "a\x1b[31mred\x1b[0m\x1b]0;title\x07\x9b2J\x08\x7f\u202egpj.exe\r"
@@ -64,3 +66,17 @@ def test_bad_requests_do_not_fill_the_log(capsys: pytest.CaptureFixture[str]) ->
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
     logging.getLogger("uvicorn.error").error("a defect")
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "may"), [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch, told: dict[str, str], may: bool) -> None:
+    for name, value in ({"TERM": "xterm"} | told).items():
+        monkeypatch.setenv(name, value)
+    if "NO_COLOR" not in told:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    ours, theirs = os.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as terminal:
+        assert colours(terminal) is may
+    assert not colours(io.StringIO())

@@ -98,6 +98,10 @@ def test_the_environment_goes_before_the_env_file(tmp_path: Path) -> None:
     [
         ("services: [a, b]\n", "no Compose file"),
         ("- a\n", "no Compose file"),
+        ("services: {a: {environment: A=b}}\n", "a: `environment` is not"),
+        ("services: {a: {volumes: [1]}}\n", "a: `volumes` is not"),
+        ("services: {a: {extends: [x]}}\n", "a: `extends` is not"),
+        ("services: {}\nvolumes: [a]\n", "`volumes` is not"),
         ("services:\n  a: [\n", "not YAML"),
         ("services:\n  a: {extends: b}\n", "not there"),
         ("services:\n  a: {extends: b}\n  b: {extends: a}\n", "extends itself"),

@@ -201,6 +201,24 @@ def test_two_apps_in_one_table_do_not_touch_each_other(
     assert crontab.read_text() == plan(load(other), user).block
 
 
+@pytest.mark.parametrize("system", [True, False])
+def test_another_configuration_of_the_same_name_is_not_put_out_of_work(
+    config: Config, machine: Make, run: Run, crontab: Path, tmp_path: Path, system: bool
+) -> None:
+    """Two clones of one repository on a server: the second took the place of the first, whose backups ended."""
+    apply(plan(config, machine(system=system)), run)
+    clone = tmp_path / "the clone's" / "100% mine" / "daytwo.yaml"
+    clone.parent.mkdir(parents=True)
+    clone.write_text(YAML)
+    with pytest.raises(RefusedError, match=f"installed for {config.path}, which has the same name"):
+        apply(plan(load(clone), machine(system=system)), run)
+    config.path.unlink()  # moved there, that is
+    apply(plan(load(clone), machine(system=system)), run)
+    clone.rename(clone.with_name("moved.yaml"))
+    config.path.write_text(YAML)
+    apply(plan(config, machine(system=system)), run)
+
+
 def test_a_table_that_cannot_be_read_is_not_taken_for_empty(
     config: Config, machine: Make, run: Run, crontab: Path
 ) -> None:

@@ -346,3 +346,21 @@ def test_where_there_is_no_systemd_cron_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert daytwo(["install", "systemd", "--dry-run", "--config", str(write(YAML).path)]) == 5
     assert "daytwo install cron" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("timers", [False, True])
+def test_another_configuration_of_the_same_name_keeps_its_units(
+    write: Write, host: Host, run: Run, tmp_path: Path, timers: bool
+) -> None:
+    first = write(YAML)
+    apply(plan(first, host, Wish(timers=timers)), host, run, start=False)
+    clone = tmp_path / "clone $1 50%" / "daytwo.yaml"
+    clone.parent.mkdir()
+    clone.write_text(YAML)
+    with pytest.raises(RefusedError, match="has the same name"):
+        apply(plan(load(clone), host, Wish(timers=timers)), host, run, start=False)
+    first.path.unlink()
+    apply(plan(load(clone), host, Wish(timers=timers)), host, run, start=False)
+    first.path.write_text(YAML)
+    with pytest.raises(RefusedError, match="has the same name"):
+        apply(plan(first, host, Wish(timers=timers)), host, run, start=False)

@@ -1,15 +1,20 @@
 """`daytwo audit` and `daytwo exports`, from the command line to the state and the snapshots."""
 
+import contextlib
 import hashlib
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daytwo.cli.main import run
+from daytwo.ledger.audit import Event
 from daytwo.ledger.audit.event import NOTHING, hash_of
+from daytwo.store.url import StateUrl
+from tests.ledger.books import opened, submission
 
 CONFIG = """\
 app: shop
@@ -159,3 +164,21 @@ def _rewrite(app: Path) -> None:
             )
         connection.execute("UPDATE audit_segments SET head = ? WHERE chain = 'internal'", (previous,))
         connection.execute("UPDATE audit_chains SET hash = ? WHERE chain = 'internal'", (previous,))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_a_report_is_about_the_days_that_were_named_whatever_the_zone(app: Path, say: Said, zone: str) -> None:
+    (app / "daytwo.yaml").write_text(CONFIG.replace("Europe/Berlin", zone))
+    books = opened(StateUrl.parse(".daytwo/state.db", app))
+    with contextlib.closing(books.database), books.database.begin() as connection:
+        for day in ("2026-10-31", "2026-11-01", "2026-11-30", "2026-12-01"):
+            at = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+            books.exports.add_all(connection, [submission()], Event("export.add", actor="anna", via="cli"), at)
+
+    def counted(*more: str) -> int:
+        return int(say.json("exports", "report", *more)["exports"])
+
+    assert counted("--since", "2026-11-01", "--until", "2026-12-01") == 2
+    assert counted("--until", "2026-11-01") == 1
+    assert counted("--since", "2026-11-30T23:59Z") == 2
+    assert counted("--until", "2026-11-30T00:01Z") == 3

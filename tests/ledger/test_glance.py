@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from daytwo.cli.main import run
 from daytwo.ledger.glance import Glance, Wrong, glance_and_wrong
 from daytwo.store.database import open_database
-from daytwo.store.tables import alerts, incidents
+from daytwo.store.tables import alerts, incidents, runs
 from daytwo.store.url import StateUrl
 
 OWN = {"app": "shop", "environment": "production"}
@@ -55,6 +55,25 @@ def test_what_is_wrong_and_not_what_was(state: StateUrl, connection: sa.Connecti
     assert [(one.id, one.begin, one.acknowledged_by) for one in seen.alerts] == [(stands, BEGAN, "anna")]
     assert [(one.id, one.severity, one.opened) for one in seen.incidents] == [(open_one, "P1", BEGAN)]
     assert glance_and_wrong(state, "shop", "staging") == (Glance(), Wrong())
+
+
+def test_a_backup_of_every_five_minutes_does_not_hide_how_the_nightly_one_ended(
+    state: StateUrl, connection: sa.Connection
+) -> None:
+    def ran(number: int, subject: str, outcome: str, kind: str = "backup") -> None:
+        begun = BEGAN + timedelta(minutes=number)
+        row = {"id": f"{subject}{number}", "kind": kind, "subject": subject, "owner": "", "actor": "schedule"}
+        connection.execute(runs.insert().values(**OWN, **row, begun=begun, ended=begun, outcome=outcome))
+
+    ran(0, "nightly", "partial")
+    for number in range(1, 300):
+        ran(number, "often", "succeeded")
+        ran(number, "latest", "succeeded", kind="verify")
+    connection.commit()
+    seen, _ = glance_and_wrong(state, *OWN.values())
+    assert [one.outcome for one in seen.runs if one.subject == "nightly"] == ["partial"]
+    assert [one.begun for one in seen.runs] == sorted((one.begun for one in seen.runs), reverse=True)
+    assert len({one.id for one in seen.runs}) == len(seen.runs)
 
 
 def test_a_state_from_before_there_were_alerts(state: StateUrl, connection: sa.Connection) -> None:

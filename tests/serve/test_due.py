@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daytwo.core.schedule import Cron, occurrences
 from daytwo.ledger.schedules import Remembered
-from daytwo.serve.due import Decision, look
+from daytwo.serve.due import Decision, changed, look
 
 BERLIN = "Europe/Berlin"
 
@@ -75,6 +75,25 @@ def test_f06_a_clock_that_was_set_back_does_not_silence_a_schedule() -> None:
 def test_a_clock_that_is_corrected_by_seconds_is_no_matter() -> None:
     found = look(NIGHTLY, BERLIN, seen(utc("2026-11-21T12:00:20")), utc("2026-11-21T12:00"))
     assert (found.set_back, found.due, found.seen) == ((), (), {})
+
+
+def test_other_times_count_from_their_change_on() -> None:
+    """A weekly backup that is made nightly on a Friday missed no night since Sunday."""
+    friday, sunday = utc("2026-11-20T10:00"), utc("2026-11-15T02:00")
+    weekly = {"nightly": Backup(Cron("0 3 * * sun"), "report")}
+    anew = changed(weekly, NIGHTLY, (BERLIN, BERLIN))
+    found = look(NIGHTLY, BERLIN, seen(sunday), friday, anew)
+    assert (found.due, found.seen) == ((), {"nightly": friday})
+    assert found.next == utc("2026-11-21T02:00")
+
+
+def test_what_has_changed_is_the_times_and_not_how_they_are_written() -> None:
+    told = {"nightly": Backup(Cron("0  3 * * * Europe/Berlin"), "report")}
+    assert changed(NIGHTLY, told, (BERLIN, "UTC")) == frozenset()
+    assert changed(NIGHTLY, NIGHTLY, (BERLIN, "UTC")) == {"nightly"}
+    assert changed({"nightly": Backup(None)}, NIGHTLY, (BERLIN, BERLIN)) == {"nightly"}
+    assert changed({}, NIGHTLY, (BERLIN, BERLIN)) == {"nightly"}
+    assert changed(NIGHTLY, {"nightly": Backup(None)}, (BERLIN, BERLIN)) == {"nightly"}
 
 
 def test_f32_daylight_saving_days() -> None:

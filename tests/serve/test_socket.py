@@ -7,10 +7,11 @@ import pytest
 from fastapi import FastAPI
 
 from daytwo.config.serving import Serve
-from daytwo.core.errors import UnreachableError
+from daytwo.core.errors import ConflictError, RefusedError, UnreachableError
 from daytwo.serve.client import SOCKET, Client
 from daytwo.serve.pulse import Pulse
-from daytwo.web.server import Web
+from daytwo.web.guards import Guards
+from daytwo.web.server import Web, _unix
 
 
 def _app() -> FastAPI:
@@ -54,6 +55,38 @@ def test_a_socket_that_was_deleted_is_made_again(tmp_path: Path) -> None:
 
     asyncio.run(live())
     assert not path.exists()
+
+
+def test_a_second_daemon_does_not_take_the_socket_of_one_that_answers(tmp_path: Path) -> None:
+    """Of two apps in one folder, the commands of the first would reach the second, and pause its backups."""
+    path = tmp_path / "own" / SOCKET
+    with _unix(path, world=False), pytest.raises(RefusedError, match="another daemon answers"):
+        _unix(path, world=False)
+    assert path.is_socket()
+    _unix(path, world=False).close()  # what a dead one left behind is replaced
+
+
+def test_the_daemon_of_another_app_is_none_of_mine(tmp_path: Path) -> None:
+    app = _app()
+    app.add_middleware(Guards, own="shop/production")
+    web = Web(Pulse(), app, Serve(listen="127.0.0.1:0"), tmp_path / "own", tmp_path)
+
+    async def live() -> None:
+        task = asyncio.create_task(web.run())
+        await web.started()
+        for own, said in (("shop/production", "hello"), ("", "hello"), ("shop/staging", "")):
+            client = Client(tmp_path / "own", patience=5, own=own)
+            if said:
+                assert await asyncio.to_thread(client.call, "GET", "/hello") == said
+                continue
+            with pytest.raises(ConflictError, match="the daemon of shop/production"):
+                await asyncio.to_thread(client.call, "GET", "/hello")
+            assert not await asyncio.to_thread(client.there)
+        web.stop()
+        async with asyncio.timeout(10):
+            await task
+
+    asyncio.run(live())
 
 
 def test_where_it_cannot_be_made_again_that_is_told(tmp_path: Path) -> None:

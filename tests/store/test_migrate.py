@@ -68,6 +68,7 @@ def test_from_each_earlier_revision_keeping_what_is_there_and_a_copy(url: StateU
         assert connection.execute(sa.text("select id, via from runs")).one() == ("r1", "cli")
     database.close()
     [copy] = url.file.parent.glob(f"state.db.{revision}-*")
+    assert copy.stat().st_mode & 0o777 == 0o600  # it holds hashes of passwords, as the state does
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("select version_num from alembic_version").fetchone() == (revision,)
         assert connection.execute("select id from runs").fetchone() == ("r1",)

@@ -94,6 +94,7 @@ def world_in(folder: Path, serve: str = "", config: str = CONFIG) -> Iterator[Wo
         workers = Workers(
             pulse, site, ("stand-in-that-is-never-started",), queue, runs, writer, hub, lambda owner: False, clock
         )
+        workers.at_work = True  # as far as anybody asks
         house = House(
             current=lambda: site.config, reload=site.reload, refused=lambda: site.refused, wake=lambda: None,
             database=database, writer=writer, audit=stage.audit, door=stage.door,

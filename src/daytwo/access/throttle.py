@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.access.secretly import digest
+from daytwo.store.database import insert
 from daytwo.store.tables import attempts
 
 
@@ -144,8 +144,7 @@ class Throttle:
 
     def _insert(self, connection: sa.Connection, key: str) -> None:
         now = self._clock()
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(attempts).values(key=key, failures=0, refused=0, last=now, until=now)
+        new = insert(connection, attempts).values(key=key, failures=0, refused=0, last=now, until=now)
         connection.execute(new.on_conflict_do_nothing(index_elements=["key"]))
 
     def _set(self, connection: sa.Connection, key: str, **values: Any) -> None:

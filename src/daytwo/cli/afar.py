@@ -13,7 +13,7 @@ from daytwo.cli.incident_books import AfarIncidents, AfarOncall
 from daytwo.cli.watched import AfarLogs, AfarTraffic, AfarViews
 from daytwo.core.errors import NotFoundError, RefusedError
 from daytwo.core.records import Head
-from daytwo.ledger.glance import Glance, SeenAlert, SeenIncident, SeenRun, SeenSnapshot, Wrong
+from daytwo.ledger.glance import Glance, SeenAlert, SeenIncident, SeenRun, SeenSnapshot, Wrong, newest_first
 from daytwo.serve.client import Client, address
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ class Afar:
     def glance(self) -> Glance:
         """The newest runs, the snapshots as last seen, and what is paused."""
         runs, _ = self._client.listed("/api/runs", 50)
+        backups, _ = self._client.listed("/api/runs", 500, kind="backup")
         return Glance(
-            tuple(_as(SeenRun, one) for one in runs),
+            newest_first(_as(SeenRun, one) for one in (*runs, *backups)),
             tuple(_as(SeenSnapshot, one) for one in self._client.call("GET", "/api/snapshots")),
             {one.name: one.paused_by for one in self.schedules() if one.paused},
         )

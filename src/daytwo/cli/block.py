@@ -140,7 +140,7 @@ def _ordered(path: Path | None, method: str, body: Any, work: "Callable[..., Blo
 def _daemon(config: "Config") -> "Client":
     from daytwo.serve.client import Client
 
-    return Client(config.folder / ".daytwo")
+    return Client.of(config)
 
 
 def _same(network: str, text: str) -> bool:

@@ -48,7 +48,7 @@ def the_daemon_for(config: "Config") -> "Client | None":
 def _client(config: "Config") -> "Client":
     from daytwo.serve.client import Client
 
-    return Client(config.folder / ".daytwo")
+    return Client.of(config)
 
 
 def _is_ours(config: "Config") -> bool:

@@ -31,7 +31,7 @@ def deliver(app: "App", order: "Order", wait: float) -> dict[str, Any]:
     Raises:
         DaytwoError: it failed.
     """
-    client = Client(app.config.folder / ".daytwo")
+    client = Client.of(app.config)
     if client.there():
         return _by_daemon(app, client, order, wait)
     from daytwo.orders import perform
@@ -64,7 +64,9 @@ def _by_daemon(app: "App", client: Client, order: "Order", wait: float) -> dict[
 
 
 def _end(data: dict[str, Any]) -> dict[str, Any]:
-    if data.get("result") is not None and not data.get("what"):
+    # Of a run that had ended before anybody watched, the ledger tells: with a summary also where all went well.
+    went_well = data.get("outcome") in ("succeeded", "partial")
+    if data.get("result") is not None and (went_well or not data.get("what")):
         result: dict[str, Any] = data["result"]
         return result
     kind = CancelledError if data["outcome"] == "cancelled" else error_class(str(data.get("code", "")))

@@ -13,6 +13,7 @@ import typer
 
 from daytwo.cli.options import make
 from daytwo.core.errors import ExitCode
+from daytwo.core.terminal import colours
 
 if TYPE_CHECKING:
     from daytwo.core.run import Run
@@ -42,7 +43,7 @@ def run(
     from daytwo.demo.story import tell
     from daytwo.demo.teller import Teller
 
-    teller = Teller(_write, colour=sys.stdout.isatty())
+    teller = Teller(_write, colour=colours(sys.stdout))
     work = Run(f"demo-{token_hex(4)}", Path(), timeout=LONGEST)
     asked = threading.Event()
     with _ended_by_signals(work, asked):

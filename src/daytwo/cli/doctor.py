@@ -8,6 +8,7 @@ from daytwo.cli.options import ConfigOption, JsonOption, make
 from daytwo.cli.output import line, print_json
 from daytwo.cli.session import session
 from daytwo.core.errors import ExitCode
+from daytwo.core.terminal import colours
 
 doctor = make("Check tools, versions, rights, disk and keys, each with its remedy.")
 
@@ -36,4 +37,4 @@ def run(config: ConfigOption = None, json: JsonOption = False) -> None:
 def _mark(verdict: str) -> str:
     colour = {"ok": "32", "warning": "33", "failed": "31"}[verdict]
     text = f"{verdict:<8}"
-    return f"\033[{colour}m{text}\033[0m" if sys.stdout.isatty() else text
+    return f"\033[{colour}m{text}\033[0m" if colours(sys.stdout) else text

@@ -1,7 +1,9 @@
 """`daytwo exports`: add, list, show, report."""
 
+import contextlib
 import hashlib
 import sys
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -17,6 +19,7 @@ from daytwo.core.errors import UsageError
 from daytwo.core.records import DataClass
 
 if TYPE_CHECKING:
+    from daytwo.config import Config
     from daytwo.ledger.exports import ExportRecord, Submission
 
 E = TypeVar("E", bound=StrEnum)
@@ -151,15 +154,33 @@ def report(
     from daytwo.ledger.exports import By
 
     with opened_books(config) as books:
-        first, last = moment(since, "--since", books.config), moment(until, "--until", books.config)
+        first, end = _day(since, "--since", books.config), _day(until, "--until", books.config, end=True)
         wanted = _one_of(By, by, "--by") or By.WHO
-        found = books.exports.report(wanted, first.date() if first else None, last.date() if last else None, limit)
+        found = books.exports.report(wanted, first, end - timedelta(days=1) if end else None, limit)
     if json:
         print_json(found)
         return
     rows = [(one.value, f"{one.exports:,}", f"{one.rows:,}", size(one.bytes)) for one in found.lines]
     rows.append(("in all", f"{found.exports:,}", f"{found.rows:,}", size(found.bytes)))
     table((by.upper(), "EXPORTS", "ROWS", "SIZE"), rows, right=frozenset({1, 2, 3}))
+
+
+def _day(text: str | None, option: str, config: "Config", *, end: bool = False) -> date | None:
+    """The day that somebody wrote, as the reports count days: in UTC, whatever the app's zone.
+
+    Args:
+        text: a day, a time or a length of time.
+        option: where it was written.
+        config: has the zone of times.
+        end: the day after the last one that counts: one of which some counts, counts whole.
+    """
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return date.fromisoformat(text)
+    found = moment(text, option, config)
+    assert found is not None
+    return (found + timedelta(days=1) - timedelta(microseconds=1)).date() if end else found.date()
 
 
 def _read(file: Path) -> tuple[int, str]:

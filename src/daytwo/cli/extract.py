@@ -1,8 +1,10 @@
 """`daytwo extract`."""
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ from daytwo.cli.books import the_daemon_for
 from daytwo.cli.options import ConfigOption, KeyOption, RepositoryOption, make
 from daytwo.cli.output import line, size
 from daytwo.cli.session import session
-from daytwo.core.errors import UsageError
+from daytwo.core.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from daytwo.questions import Extracted
@@ -55,25 +57,32 @@ def _keep(found: "Extracted", output: Path | None) -> None:
     if str(target) == "-":
         for chunk in found.chunks:
             sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()  # while what goes wrong can still be told
         return
     written = _write(target, found.chunks)
     line(f"{target}: {size(written)} out of snapshot {found.snapshot} ({found.component})")
 
 
 def _write(target: Path, chunks: Iterable[bytes]) -> int:
-    """Write beside and rename, so that a failure leaves no half file.
+    """Write beside and give it its name, so that a failure leaves no half file.
 
     Raises:
         UsageError: the file is there already.
+        RefusedError: it cannot be written there.
     """
     if target.exists():
         raise UsageError(f"{target} is there already", hint="Choose another name with --output")
-    part, written = target.with_name(f".{target.name}.part"), 0
+    part, written = target.with_name(f".{target.name[:200]}.{token_hex(4)}.part"), 0
     try:
         with part.open("xb") as out:
             for chunk in chunks:
                 written += out.write(chunk)
         part.rename(target)
+    except OSError as error:
+        raise RefusedError(
+            f"cannot write {target}: {error.strerror}", hint="Choose another place with --output"
+        ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return written

@@ -12,7 +12,7 @@ import typer
 from daytwo.cli.options import ConfigOption, make
 from daytwo.cli.output import line, local, print_json, table, use_zone, when
 from daytwo.core.errors import ExitCode, NotFoundError, UsageError
-from daytwo.core.terminal import harmless, in_json
+from daytwo.core.terminal import colours, harmless, in_json
 
 if TYPE_CHECKING:
     from daytwo.config import Config
@@ -171,7 +171,7 @@ def _printer(config: "Config", names: list[str] | None, json: bool, raw: bool) -
 
     known = list(logs_of(config))
     width = max(len(name) for name in names or known)
-    coloured = sys.stdout.isatty()
+    coloured = colours(sys.stdout)
 
     def show(said: "Said") -> None:
         text = said.line.text if raw else mask(said.line.text)

@@ -1,6 +1,7 @@
 """The entry point: finds the command, imports only that, and turns errors into words and exit codes."""
 
 import difflib
+import errno
 import gc
 import importlib
 import json
@@ -173,7 +174,7 @@ def _call(names: tuple[str, ...], argv: list[str]) -> int:
     except Exception as error:
         if os.environ.get("DAYTWO_DEBUG"):
             raise
-        if (known := _of_the_state(error) or _of_the_order(error)) is not None:
+        if (known := _of_the_state(error) or _of_the_order(error) or _of_the_machine(error)) is not None:
             return _show(known, as_json="--json" in argv)
         return _defect(error)
     except KeyboardInterrupt:
@@ -192,6 +193,17 @@ def _of_the_state(error: Exception) -> DaytwoError | None:
     return RefusedError(
         f"the state cannot be used: {said_by(error)}", hint="Look at its disk, its rights, and who else uses it"
     )
+
+
+_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+
+
+def _of_the_machine(error: Exception) -> DaytwoError | None:
+    """What the machine has no more of, or cannot do: space, files, a disk that works."""
+    if not isinstance(error, OSError) or error.errno not in _MACHINE:
+        return None
+    where = str(error.filename or "")
+    return RefusedError(str(error.strerror).lower(), where=where, hint="Look at the disk, and at where the output goes")
 
 
 def _of_the_order(error: Exception) -> DaytwoError | None:
@@ -221,10 +233,10 @@ def _show(error: DaytwoError, *, as_json: bool) -> int:
         document = {"error": {"code": error.exit_code.name.lower(), "what": what, "where": where, "hint": hint}}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        from daytwo.core.terminal import harmless
+        from daytwo.core.terminal import colours, harmless
 
         head, hint = harmless(f"{where}: {what}" if where else what), harmless(hint)
-        mark, end = ("\033[31;1m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        mark, end = ("\033[31;1m", "\033[0m") if colours(sys.stderr) else ("", "")
         sys.stderr.write(f"{mark}error{end}: {head}\n")
         if hint:
             sys.stderr.write(f"  next: {hint}\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from daytwo.core.terminal import harmless, in_json
+from daytwo.core.terminal import colours, harmless, in_json
 from daytwo.core.units import Size
 
 
@@ -43,7 +43,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
     """
     rows = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    bold, end = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, end = ("\033[1m", "\033[0m") if colours(sys.stdout) else ("", "")
     for number, row in enumerate((head, *rows)):
         cells = [
             cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))

@@ -87,7 +87,7 @@ def cancel(run: RunArgument, config: ConfigOption = None, json: JsonOption = Fal
     from daytwo.config import glimpse
     from daytwo.serve.client import Client
 
-    taken = Client(glimpse(config).folder / ".daytwo").call("POST", f"/api/runs/{run}/cancel")
+    taken = Client.of(glimpse(config)).call("POST", f"/api/runs/{run}/cancel")
     print_json(taken) if json else line(f"Run {run} is being stopped.")
 
 

@@ -67,7 +67,7 @@ def _daemon(config: ConfigOption, act: str, name: str) -> dict[str, str]:
     from daytwo.config import glimpse
     from daytwo.serve.client import Client
 
-    found: dict[str, str] = Client(glimpse(config).folder / ".daytwo").call("POST", f"/api/schedules/{name}/{act}")
+    found: dict[str, str] = Client.of(glimpse(config)).call("POST", f"/api/schedules/{name}/{act}")
     return found
 
 
@@ -80,7 +80,7 @@ def _switch(name: str, config: ConfigOption, *, pause: bool, as_json: bool) -> N
     with session(config, as_json=as_json) as app:
         if name not in app.config.backups:
             raise UsageError(f"there is no backup {name}", hint=f"There are: {', '.join(app.config.backups)}")
-        client = Client(app.config.folder / ".daytwo")
+        client = Client.of(app.config)
         if client.there():
             client.call("POST", f"/api/schedules/{name}/{act}")
         else:

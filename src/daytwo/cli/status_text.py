@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from daytwo.cli.output import local
-from daytwo.core.terminal import harmless
+from daytwo.core.terminal import colours, harmless
 from daytwo.core.units import Duration
 from daytwo.ledger.glance import Glance, Wrong
 from daytwo.protect.status import BackupStatus, Health
@@ -88,8 +88,8 @@ def _size(size: int) -> str:
 
 
 def _bold(text: str) -> str:
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+    return f"\033[1m{text}\033[0m" if colours(sys.stdout) else text
 
 
 def _colour(health: Health) -> str:
-    return f"\033[{_COLOURS.get(health, '31')};1m{health}\033[0m" if sys.stdout.isatty() else str(health)
+    return f"\033[{_COLOURS.get(health, '31')};1m{health}\033[0m" if colours(sys.stdout) else str(health)

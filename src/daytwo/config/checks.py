@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from daytwo.core.fileset import Choice
 
 _WILD = {"*", "?", "["}
-_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@|postgres(ql)?://\S*[?&](ssl)?password=[^&\s]", re.IGNORECASE
+)
 
 
 def cross_check(parts: Parts, place: Place) -> None:

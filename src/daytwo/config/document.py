@@ -115,9 +115,18 @@ def parse(text: str, file: str, *, tags: frozenset[str] = frozenset()) -> Docume
         position = getattr(error, "position", 0)
         spot = Spot(file, text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position))
         return Document(None, problems=(Problem("a character that YAML does not allow", spot=spot),))
+    except RecursionError:
+        return Document(None, problems=(_too_deep(file),))
     builder = _Builder(file, tags)
-    data = builder.build(node, ()) if node is not None else None
+    try:
+        data = builder.build(node, ()) if node is not None else None
+    except RecursionError:
+        return Document(None, problems=(_too_deep(file),))
     return Document(data, builder.values, builder.keys, tuple(builder.problems))
+
+
+def _too_deep(file: str) -> Problem:
+    return Problem("more lists and maps inside each other than anything here has", spot=Spot(file, 1, 1))
 
 
 def dump(data: Any) -> str:

@@ -210,6 +210,15 @@ class Origin:
     sources: tuple[str, ...] = field(default=())
 
 
+def _known_state(value: str) -> str:
+    if value.startswith(("postgresql://", "postgres://")):
+        return value
+    path = value.removeprefix("sqlite:///")
+    if "://" in path or not path.strip() or path.endswith("/"):
+        raise ValueError("write the path of a SQLite file, or a postgresql:// address")
+    return value
+
+
 def _known_zone(value: str) -> str:
     zone_of(value)
     return value
@@ -263,7 +272,7 @@ class Config(Model):
     records: Records = Field(default=Records(), description="how long the audit trail and export records are kept")
     serve: Serve = Field(default=Serve(), description="the daemon")
     state: Annotated[
-        Annotated[str, Tag("address")] | Annotated[SecretRef, Tag("reference")],
+        Annotated[str, AfterValidator(_known_state), Tag("address")] | Annotated[SecretRef, Tag("reference")],
         Discriminator(lambda value: "reference" if isinstance(value, Mapping | SecretRef) else "address"),
     ] = Field(
         default=".daytwo/state.db",

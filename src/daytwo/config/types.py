@@ -21,7 +21,16 @@ from daytwo.core.units import Duration
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A name that is also part of file names."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Count = Annotated[int, Field(ge=1)]
+
+
+def _no_truth(value: object) -> object:
+    """`last: true` would be 1 otherwise."""
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
 
 
 class Model(BaseModel):

@@ -1,6 +1,8 @@
 """Text from elsewhere for terminals and logs: it may colour nothing, move no cursor and forge no line."""
 
+import os
 import re
+from typing import TextIO
 
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """C0 and C1 but for tab and line feed, and what turns the direction of writing around (Unicode TR 9)."""
@@ -30,3 +32,8 @@ def in_json(document: str) -> str:
 def one_line(text: str) -> str:
     r"""The text as one line, with its controls written out: `\x1b`, `\n`."""
     return text if text.isprintable() else _BREAKING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether what is written there may be in colours: at a terminal that knows them, unless https://no-color.org"""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

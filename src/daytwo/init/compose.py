@@ -14,7 +14,7 @@ from typing import Any, Literal
 from daytwo.config.document import parse, read_text
 from daytwo.config.problems import ConfigFileError
 from daytwo.core.errors import ConfigError
-from daytwo.init.merging import TAGS, changed, merged, normalised, target_of, untagged
+from daytwo.init.merging import TAGS, changed, merged, normalised, odd_shape, target_of, untagged
 from daytwo.init.variables import read_env, substitute_all
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -171,14 +171,16 @@ class _Reader:
             raise ConfigFileError.of(str(file), document.problems)
         if not isinstance(document.data, dict):
             raise ConfigError("this is no Compose file: it holds no map", where=str(file))
+        if odd := odd_shape(document.data):
+            raise ConfigError(
+                f"this is no Compose file: {odd}", where=str(file), hint="`docker compose config` reads it"
+            )
         self.read.append(file)
         data: dict[str, Any] = substitute_all(document.data, variables, self.missing)
         for section in ("secrets", "configs"):
             if isinstance(data.get(section), dict):
                 data[section] = {name: _rooted_file(block, folder) for name, block in data[section].items()}
         services = data.get("services") or {}
-        if not isinstance(services, dict) or not all(isinstance(one, dict) for one in services.values()):
-            raise ConfigError("this is no Compose file: `services` is not a map of maps", where=str(file))
         data["services"] = {
             name: self._extended(name, _rooted(normalised(block), folder), services, file, folder, variables, depth)
             for name, block in services.items()

@@ -3,7 +3,7 @@
 After the Compose specification ("Merge", "Extend", "Include"), for the part that matters to a backup.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from daytwo.config.document import Tagged
@@ -13,6 +13,33 @@ TAGS = frozenset({RESET, OVERRIDE})
 
 _REPLACED = frozenset({"command", "entrypoint", "test"})
 """Lists that are replaced, not added to."""
+
+
+_Kinds = Mapping[str, tuple[type, ...]]
+_SERVICE: _Kinds = {
+    "environment": (dict, list), "labels": (dict, list), "volumes": (list,), "ports": (list,), "env_file": (str, list),
+    "profiles": (str, list), "extends": (str, dict), "command": (str, list), "image": (str, int, float),
+}  # fmt: skip
+_TOP: _Kinds = {"volumes": (dict,), "secrets": (dict,), "configs": (dict,), "include": (list,)}
+_ENTRIES: _Kinds = {"volumes": (str, dict), "env_file": (str, dict), "include": (str, dict)}
+
+
+def odd_shape(data: Mapping[str, Any]) -> str:
+    """What is a list, a map or a text and must not be, in words; empty when all is as in the Compose specification."""
+    services = data.get("services") or {}
+    if not isinstance(services, dict) or not all(isinstance(one, dict) for one in services.values()):
+        return "`services` is not a map of maps"
+    blocks: list[tuple[str, Mapping[str, Any], _Kinds]] = [("", data, _TOP)]
+    blocks += [(f"{name}: ", block, _SERVICE) for name, block in services.items()]
+    for name, block, shapes in blocks:
+        for key, kinds in shapes.items():
+            value = untagged(block.get(key))
+            if value is None:
+                continue
+            listed = value if isinstance(value, list) else []
+            if not isinstance(value, kinds) or not all(isinstance(one, _ENTRIES.get(key, (object,))) for one in listed):
+                return f"{name}`{key}` is not as it should be"
+    return ""
 
 
 def merged(under: Any, over: Any, path: tuple[str, ...] = ()) -> Any:

@@ -116,6 +116,7 @@ class CronPlan:
         block: the lines for the user's table, marks included; empty where there is a file.
         path: where programs are found.
         log: where output goes.
+        config: the configuration that they are for.
         warnings: what will not work as it is, with the remedy.
         advice: what is good to know.
     """
@@ -126,6 +127,7 @@ class CronPlan:
     block: str
     path: str
     log: Path
+    config: Path
     warnings: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
 
@@ -158,7 +160,7 @@ def plan(config: Config, machine: Machine) -> CronPlan:
     file = File(machine.root / "etc/cron.d" / name, _file_text(name, lines, machine, told)) if machine.system else None
     return CronPlan(
         name, tuple(lines), file, "" if machine.system else _block(name, lines), machine.path, log,
-        _warnings(config, machine), _advice(config, machine, lines, log, name),
+        config.path, _warnings(config, machine), _advice(config, machine, lines, log, name),
     )  # fmt: skip
 
 
@@ -189,6 +191,12 @@ def without_block(table: str, name: str) -> str:
         raise RefusedError(f"the marks of {name} in your crontab are damaged",
                            hint="Remove that block by hand with `crontab -e`, then try again")  # fmt: skip
     return "".join(lines[: stripped.index(first)] + lines[stripped.index(last) + 1 :])
+
+
+def block_of(table: str, name: str) -> str:
+    """An app's block in a user's table; empty when there is none."""
+    first, last = marks(name)
+    return table.partition(first)[2].partition(last)[0]
 
 
 def with_block(table: str, name: str, block: str) -> str:

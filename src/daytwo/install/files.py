@@ -1,6 +1,7 @@
 """Small text files that daytwo puts on a machine, and never over somebody else's."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,29 @@ class File:
     mode: int = 0o644
 
 
+_CONFIG = re.compile(r"""--config ('[^'\n]*'|"[^"\n]*"|[^\s'"]+)""")
+
+
+def must_be_of(config: Path, text: str, where: str) -> None:
+    """Make sure that what is there was installed for this configuration, and not for another one of the same name.
+
+    Args:
+        config: the configuration file.
+        text: what is there: a table of cron's, or a unit.
+        where: what it is called.
+
+    Raises:
+        RefusedError: it starts daytwo for another file that is still there: its backups would silently end.
+    """
+    for word in _CONFIG.findall(text):
+        other = Path(word.strip("'\"").replace("\\%", "%").replace("%%", "%").replace("$$", "$"))
+        if other != config and other.exists():
+            raise RefusedError(
+                f"that is installed for {other}, which has the same name", where=where,
+                hint="Give this one another `app` or `environment`, or remove that one first (--remove)",
+            )  # fmt: skip
+
+
 def is_foreign(path: Path) -> bool:
     """Whether something is there that daytwo did not write.
 
@@ -41,6 +65,14 @@ def is_foreign(path: Path) -> bool:
         return True
     except OSError as error:
         raise _cannot("read", path, error) from None
+
+
+def text_of(path: Path) -> str:
+    """What is in a file; nothing when it is not there or cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def write_all(files: Iterable[File]) -> list[str]:

@@ -35,6 +35,8 @@ def apply(plan: SystemdPlan, host: Host, run: Run, *, start: bool = True) -> lis
     if start:
         _refuse_without(host)
     for file in plan.files:
+        if file.path.parent == host.units:
+            files.must_be_of(plan.config, files.text_of(file.path), str(file.path))
         owner = _owner(file.path)
         if file.path.parent == host.units and owner not in ("", plan.name):
             raise RefusedError(
@@ -42,7 +44,7 @@ def apply(plan: SystemdPlan, host: Host, run: Run, *, start: bool = True) -> lis
                 hint="Give the backup, or the environment, another name; nothing was written",
             )  # fmt: skip
     stale = [path for path in owned(plan.name, host) if path not in {file.path for file in plan.files}]
-    changed = any(_text(file.path) != file.text for file in plan.files)
+    changed = any(files.text_of(file.path) != file.text for file in plan.files)
     if not start:
         return [*files.write_all(plan.files), *_remove(stale)]
     done = _forget(stale, host, run)
@@ -112,12 +114,5 @@ def _systemctl(run: Run, *arguments: str) -> None:
     capture(LOCAL, command("systemctl", "--no-ask-password", *arguments), run)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def _owner(path: Path) -> str:
-    return owner_of(_text(path))
+    return owner_of(files.text_of(path))

@@ -103,6 +103,7 @@ class SystemdPlan:
         begin: the units that are enabled and started.
         wait: whether they are ready when `systemctl` returns; with a start delay they are not.
         log: the log file, or None.
+        config: the configuration that they are for.
         warnings: what will not work as it is, with the remedy.
         advice: what is good to know.
     """
@@ -112,6 +113,7 @@ class SystemdPlan:
     begin: tuple[str, ...]
     wait: bool
     log: Path | None
+    config: Path
     warnings: tuple[str, ...]
     advice: tuple[str, ...]
 
@@ -131,7 +133,7 @@ def plan(config: Config, host: Host, wish: Wish) -> SystemdPlan:
         files.append(File(host.logrotate(frame.name), unit.logrotate(frame, frame.log)))
     begin = [name for name in units if name.endswith(".timer")] if wish.timers else [f"{frame.name}.service"]
     return SystemdPlan(
-        frame.name, tuple(files), tuple(begin), not wish.start_delay, frame.log,
+        frame.name, tuple(files), tuple(begin), not wish.start_delay, frame.log, config.path,
         tuple(_warnings(config, frame, host, wish)), tuple(_advice(frame, wish)),
     )  # fmt: skip
 

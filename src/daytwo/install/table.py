@@ -12,7 +12,7 @@ from daytwo.core.run import Run
 from daytwo.core.secrets import redact
 from daytwo.core.target import LOCAL
 from daytwo.install import files
-from daytwo.install.cron import CronPlan, Machine, with_block, without_block
+from daytwo.install.cron import CronPlan, Machine, block_of, with_block, without_block
 
 _SHOWN = 64 * 1024
 _EMPTY = "no crontab for"
@@ -27,13 +27,16 @@ def apply(plan: CronPlan, run: Run) -> list[str]:
         What was done, in words.
 
     Raises:
-        RefusedError: somebody else's file is there, or the marks in the user's table are damaged.
+        RefusedError: somebody else's file is there, or another configuration's of this name, or the marks in the user's
+            table are damaged.
         CommandError: `crontab` refused the table.
     """
     plan.log.parent.mkdir(parents=True, exist_ok=True)
     if plan.file is not None:
+        files.must_be_of(plan.config, files.text_of(plan.file.path), str(plan.file.path))
         return files.write_all([plan.file])
     before = read_table(run)
+    files.must_be_of(plan.config, block_of(before, plan.name), "crontab")
     after = with_block(before, plan.name, plan.block)
     if after == before:
         return ["your crontab is as it should be"]

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -85,6 +85,11 @@ _RUNS = (
     "select id, kind, subject, owner, begun, ended, outcome, summary from runs"
     " where app = {0} and environment = {0} order by begun desc limit 50"
 )
+_BACKUPS = (
+    "select id, kind, subject, owner, begun, ended, outcome, summary from runs"
+    " where app = {0} and environment = {0} and kind = 'backup' order by begun desc limit 500"
+)
+"""One that runs every few minutes must not hide how the nightly one ended."""
 _SNAPSHOTS = (
     "select id, repository, backup, at, size, level, safety from snapshots"
     " where app = {0} and environment = {0} order by at desc"
@@ -99,9 +104,11 @@ _INCIDENTS = (
     "select id, severity, title, opened, acknowledged_by from incidents"
     " where app = {0} and environment = {0} and state <> 'resolved' order by id desc limit 50"
 )
-_GLANCE = {"runs": _RUNS, "snapshots": _SNAPSHOTS, "schedules": _PAUSED}
-_WRONG = {"alerts": _ALERTS, "incidents": _INCIDENTS}
 _Rows = Sequence[Any]
+_Queries = Sequence[tuple[str, str]]
+_GLANCE: _Queries = (("runs", _RUNS), ("runs", _BACKUPS), ("snapshots", _SNAPSHOTS), ("schedules", _PAUSED))
+"""The table that each is about, and what is asked."""
+_WRONG: _Queries = (("alerts", _ALERTS), ("incidents", _INCIDENTS))
 
 
 def glance(url: StateUrl, app: str, environment: str) -> Glance:
@@ -119,16 +126,23 @@ def glance_and_wrong(url: StateUrl, app: str, environment: str) -> tuple[Glance,
     Raises:
         RefusedError: there is a state and it cannot be read.
     """
-    *known, alerts, incidents = _read(url, _GLANCE | _WRONG, (app, environment))
+    *known, alerts, incidents = _read(url, (*_GLANCE, *_WRONG), (app, environment))
     wrong = Wrong(tuple(_alert(*row) for row in alerts), tuple(_incident(*row) for row in incidents))
     return _glance(*known), wrong
 
 
-def _glance(runs: _Rows, snapshots: _Rows, paused: _Rows) -> Glance:
-    return Glance(tuple(_run(*row) for row in runs), tuple(_snapshot(*row) for row in snapshots), dict(paused))
+def _glance(runs: _Rows, backups: _Rows, snapshots: _Rows, paused: _Rows) -> Glance:
+    return Glance(
+        newest_first(_run(*row) for row in (*runs, *backups)), tuple(_snapshot(*row) for row in snapshots), dict(paused)
+    )
 
 
-def _read(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
+def newest_first(runs: Iterable[SeenRun]) -> tuple[SeenRun, ...]:
+    """Runs of several lists, each once."""
+    return tuple(sorted({one.id: one for one in runs}.values(), key=lambda one: one.begun, reverse=True))
+
+
+def _read(url: StateUrl, queries: _Queries, key: tuple[str, str]) -> list[_Rows]:
     """What each query finds; nothing where its table is not there yet."""
     if not url.is_sqlite:
         return _from_postgres(url, queries, key)
@@ -167,22 +181,21 @@ def _incident(  # the order of _INCIDENTS
     return SeenIncident(id, severity, title, datetime.fromisoformat(opened), acknowledged_by)
 
 
-def _from_sqlite(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
+def _from_sqlite(url: StateUrl, queries: _Queries, key: tuple[str, str]) -> list[_Rows]:
     with contextlib.closing(sqlite3.connect(f"file:{url.file}?mode=ro", uri=True, timeout=5)) as connection:
         there = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
         return [
-            connection.execute(query.format("?"), key).fetchall() if table in there else ()
-            for table, query in queries.items()
+            connection.execute(query.format("?"), key).fetchall() if table in there else () for table, query in queries
         ]
 
 
-def _from_postgres(url: StateUrl, queries: Mapping[str, str], key: tuple[str, str]) -> list[_Rows]:
+def _from_postgres(url: StateUrl, queries: _Queries, key: tuple[str, str]) -> list[_Rows]:
     import psycopg
 
     found: list[_Rows] = []
     try:
         with psycopg.connect(url.text, connect_timeout=5) as connection:
-            for table, query in queries.items():
+            for table, query in queries:
                 there = connection.execute("select to_regclass(%s) is not null", (table,)).fetchone() == (True,)
                 found.append(connection.execute(query.format("%s"), key).fetchall() if there else ())
     except psycopg.Error as error:

@@ -1,5 +1,6 @@
 """Who is at work on an app. A lock names its owner, and is broken only when the owner is proven dead."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from daytwo.core.errors import BusyError
 from daytwo.store.database import Database
 from daytwo.store.tables import locks
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,13 @@ class Locks:
         Raises:
             BusyError: a live owner holds it.
         """
+        for _ in range(_TRIES):
+            # In PostgreSQL two can find it free in the same moment: the second one looks again.
+            with contextlib.suppress(sa.exc.IntegrityError):
+                return self._take(lock)
+        raise BusyError(f"others take the lock {lock.name} all the time", hint="Try again")
+
+    def _take(self, lock: Lock) -> Lock | None:
         with self._database.begin() as connection:
             held = self._held(connection, lock.name)
             if held is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daytwo.ledger.runs import Outcome, RunRow, Runs, row_of
-from daytwo.store.database import Database
+from daytwo.store.database import Database, insert
 from daytwo.store.tables import runs
 
 AGAIN = ("backup", "verify", "prune")
@@ -74,17 +74,18 @@ class Queue:
         Returns:
             False when there is a run of this id already: nothing is changed then.
         """
-        if connection.execute(sa.select(runs.c.id).where(runs.c.id == entry.id)).first():
-            return False
         closed: dict[str, Any] = {} if outcome.open else {"ended": now, "summary": _WHY[outcome]}
-        connection.execute(
-            runs.insert().values(
+        added = connection.execute(
+            insert(connection, runs)
+            .values(
                 id=entry.id, app=self._app, environment=self._environment, kind=entry.kind, subject=entry.subject,
                 owner="", actor=entry.actor, via=entry.via, begun=entry.due or now, queued=now, due=entry.due,
                 request=entry.request, attempt=entry.attempt, outcome=outcome.value, **closed,
             )
+            .on_conflict_do_nothing(index_elements=["id"]),
+            execution_options={"preserve_rowcount": True},
         )  # fmt: skip
-        return True
+        return added.rowcount == 1
 
     def waiting(self) -> list[RunRow]:
         """Orders that nobody has begun, oldest first."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from daytwo.store.database import Database
+from daytwo.store.database import Database, insert
 from daytwo.store.tables import schedules
 
 
@@ -61,6 +61,6 @@ class Schedules:
         self._put(connection, name, now, {"paused": None, "paused_by": "", "seen": now})
 
     def _put(self, connection: sa.Connection, name: str, now: datetime, values: Mapping[str, object]) -> None:
-        changed = connection.execute(schedules.update().where(*self._own, schedules.c.name == name).values(**values))
-        if not changed.rowcount:
-            connection.execute(schedules.insert().values(**{**self._values, "name": name, "seen": now, **values}))
+        new = insert(connection, schedules).values(**{**self._values, "name": name, "seen": now, **values})
+        key = ["app", "environment", "name"]
+        connection.execute(new.on_conflict_do_update(index_elements=key, set_=dict(values)))

@@ -8,12 +8,17 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from daytwo.core.errors import DaytwoError, RefusedError, UnreachableError, error_class
 
+if TYPE_CHECKING:
+    from daytwo.config import Config
+
 SOCKET = "daytwo.sock"
+OWN_HEADER = "X-Daytwo-App"
+"""Names the app that a command means."""
 _PATIENCE = 60.0
 """Seconds without a word; a stream says something every 15."""
 _PAGE = 500
@@ -44,11 +49,19 @@ class Client:
     Args:
         folder: where the app keeps what is its own.
         patience: seconds to wait for a word.
+        own: the app and its environment, as `APP/ENVIRONMENT`: the daemon of another one in the same folder does not
+            answer then. Anybody's when empty.
     """
 
-    def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
+    def __init__(self, folder: Path, patience: float = _PATIENCE, own: str = "") -> None:
         self._path = folder / SOCKET
         self._patience = patience
+        self._own = {OWN_HEADER: own} if own else {}
+
+    @classmethod
+    def of(cls, config: "Config") -> Self:
+        """The daemon of a configuration's app."""
+        return cls(config.folder / ".daytwo", own=f"{config.app}/{config.environment}")
 
     def there(self) -> bool:
         """Whether a daemon answers."""
@@ -136,7 +149,7 @@ class Client:
         connection = _Connection(self._path, self._patience)
         try:
             data = None if body is None else json.dumps(body).encode()
-            given = {**headers, **({"Content-Type": "application/json"} if data else {})}
+            given = {**headers, **self._own, **({"Content-Type": "application/json"} if data else {})}
             connection.request(method, path, data, given)
             yield connection.getresponse()
         except PermissionError:

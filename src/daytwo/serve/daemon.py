@@ -53,11 +53,13 @@ class Daemon:
     Args:
         site: the configuration.
         parts: what it consists of, in the order they begin; they end in the opposite one.
+        reloaded: called when a signal had it read its configuration again, and that counts now.
     """
 
-    def __init__(self, site: Site, parts: Sequence[Part]) -> None:
+    def __init__(self, site: Site, parts: Sequence[Part], reloaded: Callable[[], object] = lambda: None) -> None:
         self._site = site
         self._parts = parts
+        self._reloaded = reloaded
         self._stop = asyncio.Event()
         self._begun = time.monotonic()
 
@@ -99,6 +101,7 @@ class Daemon:
         with contextlib.suppress(DaytwoError):  # logged by the site
             for name in self._site.reload():
                 _log.warning("%s has changed and counts from the next start on", name)
+            self._reloaded()
         notify.ready("the configuration was reloaded" if not self._site.refused else "the configuration was refused")
 
     def _wake(self) -> None:

@@ -8,7 +8,15 @@ from secrets import token_hex
 from typing import Any
 
 from daytwo.access.roles import Principal
-from daytwo.core.errors import BusyError, ConflictError, DaytwoError, NotFoundError, UnreachableError, error_class
+from daytwo.core.errors import (
+    BusyError,
+    ConflictError,
+    DaytwoError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+    error_class,
+)
 from daytwo.ledger.audit import Audit
 from daytwo.ledger.queue import Entry, Queue
 from daytwo.ledger.runs import Outcome, RunRow, Runs
@@ -106,7 +114,13 @@ class Desk:
 
         Raises:
             BusyError: a run about the same is waiting or at work.
+            RefusedError: keys are given, and runs are begun by another process, which never sees them.
         """
+        if keys and not self.workers.at_work:
+            raise RefusedError(
+                "this daemon only answers, and cannot hand a recovery key to the one that works",
+                hint="Start one with both roles (`daytwo serve --roles web,work`), or stop them and run it again",
+            )
         entry = Entry(run or token_hex(8), kind, subject, request, who.name, who.via.value)
 
         def take(connection: Any) -> None:
@@ -122,7 +136,11 @@ class Desk:
                 )  # fmt: skip
 
         self.workers.lend(entry.id, keys, wait)
-        await asyncio.wrap_future(self._writer.submit(take))
+        try:
+            await asyncio.wrap_future(self._writer.submit(take))
+        except Exception:
+            self.workers.take_back(entry.id)
+            raise
         self.workers.wake()
         return entry.id
 
@@ -204,12 +222,14 @@ class Desk:
         reason = f"stopped by {who.name}"
 
         def note(connection: Any) -> bool:
+            busy = run in self.workers.busy
+            if not busy and self.queue.outcome(connection, run) is not Outcome.QUEUED:
+                raise ConflictError(f"run {run} is at work in another process: {row.owner}", hint="End that process")
             self._audit.append(
                 connection, f"{row.kind}.cancel", row.subject, actor=who.name, via=who.via.value, source=who.source,
                 detail={"run": run},
             )  # fmt: skip
-            waits = self.queue.outcome(connection, run) is Outcome.QUEUED and run not in self.workers.busy
-            return waits and self.queue.close(connection, run, Outcome.CANCELLED, reason, self._clock())
+            return not busy and self.queue.close(connection, run, Outcome.CANCELLED, reason, self._clock())
 
         if await asyncio.wrap_future(self._writer.submit(note)):
             self.hub.publish(RunEvent(run, "end", {"outcome": Outcome.CANCELLED.value, "what": reason, "exit": 130}))

@@ -1,6 +1,6 @@
 """What is due, decided purely from the schedules, what is remembered of them, and the time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -73,7 +73,29 @@ class Round:
     next: datetime | None
 
 
-def look(scheduled: Mapping[str, Scheduled], zone: str, remembered: Mapping[str, Remembered], now: datetime) -> Round:
+def changed(before: Mapping[str, Scheduled], after: Mapping[str, Scheduled], zones: tuple[str, str]) -> frozenset[str]:
+    """The schedules that have other times than they had, or had none.
+
+    Args:
+        before: the backups of the configuration that counted.
+        after: those of the one that counts now.
+        zones: the app's IANA zone, then and now.
+    """
+
+    def times(backups: Mapping[str, Scheduled], name: str, zone: str) -> tuple[str, str] | None:
+        at = backups[name].at if name in backups else None
+        return None if at is None else (at.expression, at.zone or zone)
+
+    return frozenset(name for name in after if times(before, name, zones[0]) != times(after, name, zones[1]))
+
+
+def look(
+    scheduled: Mapping[str, Scheduled],
+    zone: str,
+    remembered: Mapping[str, Remembered],
+    now: datetime,
+    anew: Collection[str] = (),
+) -> Round:
     """Look at all schedules.
 
     Args:
@@ -81,6 +103,7 @@ def look(scheduled: Mapping[str, Scheduled], zone: str, remembered: Mapping[str,
         zone: the app's IANA zone.
         remembered: what is remembered, by name.
         now: the time now.
+        anew: names whose times count from now on: what would have been due before by these times was never promised.
     """
     due: list[Due] = []
     seen: dict[str, datetime] = {}
@@ -90,7 +113,7 @@ def look(scheduled: Mapping[str, Scheduled], zone: str, remembered: Mapping[str,
         if settings.at is None:
             continue
         known = remembered.get(name)
-        if known is None:
+        if known is None or name in anew:
             seen[name] = now  # what was due before anybody watched is nobody's promise
         elif known.seen > now + SET_BACK:
             seen[name] = now

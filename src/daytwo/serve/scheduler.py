@@ -14,7 +14,7 @@ from daytwo.ledger.audit import Audit
 from daytwo.ledger.queue import Entry, Queue, scheduled_id
 from daytwo.ledger.runs import Outcome
 from daytwo.ledger.schedules import Schedules
-from daytwo.serve.due import Decision, Due, Round, look
+from daytwo.serve.due import Decision, Due, Round, changed, look
 from daytwo.serve.part import Part
 from daytwo.serve.pulse import Pulse
 from daytwo.serve.site import Site
@@ -60,6 +60,7 @@ class Scheduler(Part):
         self._writer = writer
         self._ordered = ordered
         self._clock = clock
+        self._before: Config | None = None
 
     async def work(self) -> None:
         """Look, order, and sleep until the next occurrence."""
@@ -73,13 +74,16 @@ class Scheduler(Part):
         """Order what is due now. Doing it twice, or in two daemons, orders nothing twice."""
         config, now = self._site.config, self._clock()
         remembered = await asyncio.to_thread(self._schedules.all)
-        found = look(config.backups, config.timezone, remembered, now)
+        before = self._before or config
+        anew = changed(before.backups, config.backups, (before.timezone, config.timezone))
+        found = look(config.backups, config.timezone, remembered, now, anew)
         for name in found.set_back:
             _log.warning("the clock was set back: schedule %s was seen later than it shows now", name)
         if found.seen:
             await asyncio.wrap_future(
                 self._writer.submit(lambda connection: self._note(connection, config, found, now))
             )
+        self._before = config
         if found.due:
             self._ordered()
         return found

@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 _MOST = 2
 """Runs side by side: one that changes something, and one that reads beside it."""
 _ROUND = 5.0
+_TIDY_AGAIN = 60.0
+"""Seconds until leftovers that could not be removed are tried again."""
 _KEEP_PROGRESS = 2.0
 """Seconds between two writes of how far a run is."""
 WAIT = 6 * 3600.0
@@ -71,7 +73,13 @@ class Workers(Part):
         self._keys: dict[str, tuple[str, ...]] = {}
         self._waits: dict[str, float] = {}
         self._written: dict[str, float] = {}
+        self.at_work = False
+        """Whether runs are begun in this process; in one that only answers, they are not."""
         self._look_for_orphans = True
+        self._tidying = False
+        self._not_before = 0.0
+        self._left = ""
+        """What keeps the leftovers of interrupted runs from being removed."""
 
     @property
     def busy(self) -> tuple[str, ...]:
@@ -85,17 +93,23 @@ class Workers(Part):
         if wait is not None:
             self._waits[run] = wait
 
+    def take_back(self, run: str) -> None:
+        """Forget what a run was lent that will not be."""
+        self._keys.pop(run, None)
+        self._waits.pop(run, None)
+
     async def work(self) -> None:
         """Begin what waits, as soon as there is room."""
+        self.at_work = True
         while not self.stopping.is_set():
-            if self._look_for_orphans:
-                self._look_for_orphans = False
-                await self._tidy()
+            if self._look_for_orphans and not self._tidying and time.monotonic() >= self._not_before:
+                self._look_for_orphans, self._tidying = False, True
+                self._spawn(self._tidy())  # beside: it may have to wait for a run that is at work
             waiting = await asyncio.to_thread(self._queue.waiting)
             for row in waiting:
                 if row.id not in self._children and len(self._children) < _MOST and not self.stopping.is_set():
                     self._begin(row)
-            self.beat()
+            self.beat(self._left)
             await self.sleep(_ROUND)
 
     def child(self, order: str, actor: str, via: str, keys: tuple[str, ...] = (), out: int = -1) -> Child:
@@ -155,10 +169,26 @@ class Workers(Part):
         }
 
     async def _tidy(self) -> None:
-        """Order anew what a dead process left, and have its leftovers removed."""
+        """Order anew what a dead process left, and have its leftovers removed; again and again, until they are.
+
+        As long as a run has no end, the next one of the same backup is not begun.
+        """
+        try:
+            self._left = await self._tidied()
+        except Exception as error:
+            self._left = f"{type(error).__name__}: {error}"
+            _log.exception("what interrupted runs left was not looked at")
+        finally:
+            self._tidying = False
+        if self._left:
+            self._look_for_orphans, self._not_before = True, time.monotonic() + _TIDY_AGAIN
+        self.wake()
+
+    async def _tidied(self) -> str:
+        """What went wrong, or nothing."""
         rows = await asyncio.to_thread(self._queue.orphans, self._is_dead)
         if not rows:
-            return
+            return ""
         now = self._clock()
         for row in rows:
             _log.warning("run %s (%s %s) was interrupted", row.id, row.kind, row.subject)
@@ -168,15 +198,17 @@ class Workers(Part):
         job = Job(path=str(self._site.path), text=self._site.text)
         child = self._children["tidy"] = Child(self._program, job, self._heard)
         try:
-            if await child.run():
-                self.beat(f"what interrupted runs left could not be removed: {child.last.get('what', '')}")
+            failed = await child.run()
+            said = child.last.get("what", "its process died")
+            return f"what interrupted runs left could not be removed: {said}" if failed else ""
         finally:
             del self._children["tidy"]
 
     def _heard(self, event: RunEvent) -> None:
-        self._hub.publish(event)
+        if event.run:  # tidying up is no run that anybody could watch
+            self._hub.publish(event)
         now = time.monotonic()
-        if event.name == "progress" and now - self._written.get(event.run, 0) >= _KEEP_PROGRESS:
+        if event.run and event.name == "progress" and now - self._written.get(event.run, 0) >= _KEEP_PROGRESS:
             self._written[event.run] = now
             parts = self._hub.progress(event.run)
             self._writer.submit(lambda connection: self._runs.progress(connection, event.run, parts))

@@ -1,6 +1,8 @@
 """Bring the state to this program's revision, or refuse a newer one."""
 
+import os
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -60,5 +62,7 @@ def _current(engine: sa.Engine) -> str | None:
 def _copy_aside(file: Path, revision: str) -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     target = file.with_name(f"{file.name}.{revision}-{stamp}")
-    with sqlite3.connect(file) as source, sqlite3.connect(target) as copy:
+    # Hashes of passwords are in it: nobody may read the copy who may not read the state.
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)

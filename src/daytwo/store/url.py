@@ -1,7 +1,9 @@
 """Where the state lives. Kept free of SQLAlchemy, so that read-only commands start fast."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from daytwo.config import Config
 from daytwo.core.errors import ConfigError
@@ -37,10 +39,9 @@ class StateUrl:
             ConfigError: it is neither.
         """
         if text.startswith(("postgresql://", "postgres://")):
-            rest = text.split("://", 1)[1]
-            if "@" in rest and ":" in rest.split("@", 1)[0]:
-                remember(rest.rsplit("@", 1)[0].split(":", 1)[1])
-            return cls("postgresql://" + rest)
+            for password in _passwords_in(text):
+                remember(password)
+            return cls("postgresql://" + text.split("://", 1)[1])
         if "://" in text and not text.startswith("sqlite:///"):
             raise ConfigError("the state is a file or a postgresql:// URL", where="state")
         path = Path(text.removeprefix("sqlite:///")).expanduser()
@@ -66,4 +67,22 @@ class StateUrl:
 
     def __str__(self) -> str:
         """For people: the file, or the database without user and password."""
-        return str(self.file) if self.is_sqlite else f"postgresql://{self.text.split('://')[1].rsplit('@')[-1]}"
+        return str(self.file) if self.is_sqlite else f"postgresql://{_bare(self.text).rsplit('@')[-1]}"
+
+
+def _bare(text: str) -> str:
+    """An address without its scheme, and without parameters: a password may be among them (libpq, 34.1.1.2)."""
+    return text.partition("://")[2].partition("?")[0]
+
+
+def _passwords_in(text: str) -> Iterator[str]:
+    """The passwords in an address, as they are written and as they are meant."""
+    user = _bare(text).rpartition("@")[0]
+    written = [user.partition(":")[2]]
+    for one in text.partition("?")[2].split("&"):
+        name, _, value = one.partition("=")
+        if name in ("password", "sslpassword"):
+            written.append(value)
+    for one in written:
+        if one:
+            yield from {one, unquote(one)}

@@ -32,6 +32,8 @@ def create(house: House) -> FastAPI:
     )
     app.state.house = house
     install_handlers(app)
-    settings = house.current().serve
-    app.add_middleware(Guards, secure=settings.tls is not None or str(settings.url or "").startswith("https://"))
+    config = house.current()
+    settings, own = config.serve, f"{config.app}/{config.environment}"
+    secure = settings.tls is not None or str(settings.url or "").startswith("https://")
+    app.add_middleware(Guards, secure=secure, own=own)
     return app

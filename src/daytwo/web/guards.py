@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from daytwo.serve.client import OWN_HEADER
 from daytwo.web.envelope import failure
 from daytwo.web.pages import error_page
 
@@ -13,6 +14,7 @@ LARGEST_BODY = 1 << 20
 """Bytes."""
 _BOUNDED = "/ping/"
 """These routes read only the beginning of a body and leave the rest: a job's report counts however long its log is."""
+_MEANT = OWN_HEADER.lower().encode()
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -32,10 +34,12 @@ class Guards:
     Args:
         app: what is guarded.
         secure: whether the world reaches it by TLS, so that browsers may be told to insist on that.
+        own: the app and its environment; who means another one is not answered.
     """
 
-    def __init__(self, app: ASGIApp, *, secure: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool = False, own: str = "") -> None:
         self._app = app
+        self._own = own.encode()
         self._headers = [*_SECURITY]
         if secure:
             self._headers.append((b"strict-transport-security", b"max-age=31536000"))
@@ -48,6 +52,10 @@ class Guards:
         answer = _Answer(scope, send, self._headers)
         if scope["path"].startswith(_BOUNDED):
             await self._app(scope, receive, answer.send)
+            return
+        if _header(scope["headers"], _MEANT) not in (b"", self._own):
+            said = f"this is the daemon of {self._own.decode()}"
+            await failure(409, "conflict", said, "Give each app a folder of its own")(scope, receive, answer.send)
             return
         length = _header(scope["headers"], b"content-length")
         if length and (not length.isdigit() or int(length) > LARGEST_BODY):

@@ -177,6 +177,12 @@ def _unix(path: Path, *, world: bool) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if _answers(f"/proc/self/fd/{folder}/{path.name}"):
+            made.close()
+            raise RefusedError(
+                f"another daemon answers at {path}",
+                hint="Give each app a folder of its own: its socket, locks and state are in .daytwo beside its file",
+            )
         path.unlink(missing_ok=True)
         old = os.umask(0o111 if world else 0o177)
         try:
@@ -190,3 +196,16 @@ def _unix(path: Path, *, world: bool) -> socket.socket:
     finally:
         os.close(folder)
     return made
+
+
+def _answers(path: str) -> bool:
+    """Whether somebody listens at a socket's file, and not only left it behind."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as line:
+        line.settimeout(1.0)
+        try:
+            line.connect(path)
+        except (BlockingIOError, TimeoutError):  # more callers wait than it takes
+            return True
+        except OSError:
+            return False
+        return True

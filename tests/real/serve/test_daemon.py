@@ -83,6 +83,8 @@ def test_a_bad_file_is_refused_and_the_old_one_stays(shop: Place) -> None:
     daemon.send_signal(signal.SIGHUP)
     until(lambda: "the configuration was reloaded" in shop.log, "the good one is taken")
     assert shop.client.call("GET", "/api/config")["refused"] == ""
+    (told,) = until(lambda: shop.client.call("GET", "/api/audit?action=config.reload"), "the trail has it")
+    assert (told["actor"], told["subject"]) == ("SIGHUP", shop.client.call("GET", "/api/config")["fingerprint"])
 
 
 def test_that_the_one_before_was_killed_is_told_once(shop: Place) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from daytwo.core.errors import BusyError, DaytwoError, UnreachableError, UsageError
+from daytwo.core.errors import BusyError, DaytwoError, RefusedError, UnreachableError, UsageError
 from tests.real.serve.running import Place, place, until
 
 
@@ -33,6 +33,16 @@ def test_one_process_answers_and_another_works(shop: Place) -> None:
     assert shop.runs()[0]["via"] == "socket"
     assert "role web runs already" in shop.run("serve", "--roles", "web", code=75).stderr
     assert second.poll() is None
+
+
+def test_a_key_that_would_not_reach_who_needs_it_is_not_taken(shop: Place) -> None:
+    """Verified without it, a secret component was "not read", and all was well."""
+    shop.start("--roles", "web")
+    shop.spawn("--roles", "work,probe")
+    order = {"snapshot": "latest", "keys": ["AGE-SECRET-KEY-1"]}
+    with pytest.raises(RefusedError, match="cannot hand a recovery key"):
+        shop.client.call("POST", "/api/verifications", order)
+    assert shop.runs() == []
 
 
 def test_tls_with_the_files_of_the_configuration(shop: Place) -> None:
@@ -170,6 +180,8 @@ def test_questions_are_answered_by_a_child(shop: Place) -> None:
     assert shop.client.call("GET", f"/api/snapshots/{id}/diff/latest") == []
     assert shop.client.call("POST", f"/api/snapshots/{id}/pin", {"note": "release"})[0]["mark"] == "pinned"
     assert shop.client.call("POST", "/api/snapshots/refresh")[0]["pinned"] is True
+    assert shop.client.call("POST", "/api/snapshots/latest/unpin")[0]["id"] == id
+    assert shop.client.call("GET", "/api/audit?action=snapshot.unpin")[0]["subject"] == id
     assert shop.client.call("POST", "/api/prunes/plan", {})[0]["decisions"][0]["kept"] is True
     assert shop.client.call("POST", "/api/restores/plan", {})["plan"]["snapshot"] == id
     assert {one["verdict"] for one in shop.client.call("GET", "/api/doctor")} <= {"ok", "warning", "failed"}

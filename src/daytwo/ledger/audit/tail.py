@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from daytwo.core.records import Head
 from daytwo.ledger.audit.event import NOTHING, Event, canonical, hash_of, storable
+from daytwo.store.database import insert
 from daytwo.store.tables import audit_chains, audit_events, audit_segments, utc_text
 
 SEGMENT = 10_000
@@ -131,15 +132,9 @@ class Tail:
             row = self._connection.execute(query).one()
         return row
 
-    def _first(self) -> sa.Insert:
+    def _first(self) -> Any:
         values = {**self._key, "seq": 0, "hash": NOTHING, "segment": 0}
-        if self._connection.dialect.name == "sqlite":
-            from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-            return sqlite_insert(audit_chains).values(values).on_conflict_do_nothing()
-        from sqlalchemy.dialects.postgresql import insert as postgres_insert
-
-        return postgres_insert(audit_chains).values(values).on_conflict_do_nothing()
+        return insert(self._connection, audit_chains).values(values).on_conflict_do_nothing()
 
     def _open_segment(self) -> Segment | None:
         where = [audit_segments.c[name] == value for name, value in self._key.items()]

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
+from daytwo.store.database import insert
 from daytwo.store.tables import exports_totals
 
 EVER = ""
@@ -63,7 +64,7 @@ class _Sum:
 
 def count(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> None:
     """Add records to the sums."""
-    statement = _insert(connection).values({column.name: sa.bindparam(column.name) for column in _c})
+    statement = insert(connection, exports_totals).values({column.name: sa.bindparam(column.name) for column in _c})
     new = statement.excluded
     # Another order in another transaction could be a deadlock; the callers have locked the counter besides.
     connection.execute(
@@ -197,10 +198,3 @@ def _pieces(first: date, last: date) -> Iterator[str]:
         else:
             yield day.isoformat()
             day += timedelta(days=1)
-
-
-def _insert(connection: sa.Connection) -> Any:
-    """An INSERT that can say ON CONFLICT: each dialect has its own, with the same methods."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(exports_totals)

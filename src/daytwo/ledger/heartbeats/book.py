@@ -21,7 +21,7 @@ from daytwo.ledger.heartbeats.report import (
     open_from,
     open_text,
 )
-from daytwo.store.database import Database
+from daytwo.store.database import Database, insert
 from daytwo.store.tables import heartbeats, pings
 
 KEPT = 1000
@@ -316,11 +316,11 @@ class Book:
 
     def _add(self, connection: sa.Connection, name: str, promise: Promise, now: datetime) -> None:
         connection.execute(
-            heartbeats.insert().values(
+            insert(connection, heartbeats).values(
                 app=self._app, environment=self._environment, name=name, ping=str(uuid.uuid4()),
                 state=State.NEW.value, since=now, created=now, promise=promise.text, counted=now,
                 due=promise.after(now),
-            )
+            ).on_conflict_do_nothing()
         )  # fmt: skip
 
     def _promised(self, connection: sa.Connection, row: Heartbeat, promise: Promise, now: datetime) -> None:

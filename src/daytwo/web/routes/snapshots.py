@@ -127,5 +127,6 @@ async def extract(snapshot: SnapshotId, wanted: Wanted, house: Here, who: Who) -
 async def _mark(house: Here, who: Who, snapshot: str, mark: str, note: Note | None) -> Data[list[dict[str, Any]]]:
     question = {"kind": "mark", "snapshot": snapshot, "mark": mark, "note": note.note if note else ""}
     found = await house.desk.ask(who, json.dumps(question))
-    await house.act(who, f"snapshot.{'pin' if mark == 'pinned' else 'unpin'}", snapshot, {"note": question["note"]})
+    id = found[0]["id"]  # what was meant, however it was named
+    await house.act(who, f"snapshot.{'pin' if mark == 'pinned' else 'unpin'}", id, {"note": question["note"]})
     return Data(data=found)
