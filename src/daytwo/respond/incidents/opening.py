@@ -106,12 +106,12 @@ class Opener:
     def _consequences(self, connection: sa.Connection) -> list[int]:
         """The numbers of alerts that are put down to one that belongs to an incident."""
         cause = sa.alias(alerts)
-        why = sa.or_(cause.c.subject == alerts.c.because_of, cause.c.rule == alerts.c.because_of)
-        there = sa.exists().where(
-            *(cause.c[name] == value for name, value in self._own.items()), why, cause.c.end.is_(None),
-            cause.c.incident == incidents.c.id, incidents.c.state != State.RESOLVED.value,
-        )  # fmt: skip
-        query = sa.select(alerts.c.id).filter_by(**self._own).where(*_LOOSE, alerts.c.because_of != "", there)
+        c = cause.c
+        open_one = (*(c[name] == value for name, value in self._own.items()), c.end.is_(None), c.incident.is_not(None))
+        unsolved = (c.incident == incidents.c.id, incidents.c.state != State.RESOLVED.value)
+        names = (sa.select(one).where(*open_one, *unsolved) for one in (c.subject, c.rule))
+        query = sa.select(alerts.c.id).filter_by(**self._own).where(*_LOOSE, alerts.c.because_of != "")
+        query = query.where(sa.or_(*(alerts.c.because_of.in_(one) for one in names)))
         return list(connection.execute(query.order_by(alerts.c.begin).limit(_MOST)).scalars())
 
     def _opens(self, alert: "Seen | sa.Row[Any]", now: datetime) -> Opens | None:
