@@ -191,9 +191,8 @@ def restore(session: Session, database: str, path: str, *args: str) -> tuple[str
         for complaint in reader.finish():
             number += 1
             harmless[_judged(complaint, session)] = None
-    if code == 0 or 0 < reader.ignored <= most_ignored(
-        number, args
-    ):  # workers' errors about their settings are said but not counted
+    # Workers' errors about their settings are said but not counted.
+    if code == 0 or 0 < reader.ignored <= most_ignored(number, args):
         return tuple(harmless)
     if process.stderr().strip():  # not pg_restore's words: `docker exec` itself ends with 1, too
         raise process.error(code)
