@@ -157,6 +157,7 @@ def summary(one: Snapshot) -> dict[str, Any]:
         "level": one.level.value,
         "pinned": one.pinned,
         "safety": one.manifest.safety,
+        "only": list(one.manifest.only),
         "components": [record.stored_name for record in one.manifest.components],
         "warnings": list(one.manifest.warnings),
     }

@@ -34,3 +34,12 @@ def test_f07_a_snapshot_from_the_future_does_not_stand_for_those_that_were_due()
     assert health(-DAY * 400, DAY * 3) == (Health.OVERDUE, "s1")
     assert health(-DAY * 400, timedelta(hours=9)) == (Health.OK, "s1")
     assert health(-DAY * 400) == (Health.OK, "s0"), "it may be of last night: nobody can tell"
+
+
+def test_a_snapshot_of_some_services_does_not_stand_for_a_whole_one() -> None:
+    whole = seen(DAY * 3).snapshots[0]
+    partial = SeenSnapshot("p", "local", "nightly", NOW, 1, "stored", safety=False, only=("db",))
+    (found,) = assess({"nightly": Nightly()}, "UTC", Glance(snapshots=(partial, whole)), NOW)
+    assert (found.health, found.last) == (Health.OVERDUE, whole)
+    (found,) = assess({"nightly": Nightly()}, "UTC", Glance(snapshots=(partial,)), NOW)
+    assert (found.health, found.last) == (Health.NEVER, None)

@@ -1,6 +1,7 @@
 """`daytwo snapshots`: list, show, diff."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -42,12 +43,16 @@ def list_them(
     for group in places.values():
         one = group[0]
         where = ", ".join(f"{copy['repository']} ({copy['level']})" for copy in group)
-        notes = [
-            word for word, true in (("pinned", any(g["pinned"] for g in group)), ("safety", one["safety"])) if true
-        ]
+        one = {**one, "pinned": any(copy["pinned"] for copy in group)}
         taken, largest = datetime.fromisoformat(one["at"]), max(copy["size"] for copy in group)
-        rows.append((one["id"], when(taken), one["backup"], size(largest), where, ", ".join(notes)))
+        rows.append((one["id"], when(taken), one["backup"], size(largest), where, ", ".join(_notes(one))))
     table(("ID", "TAKEN", "BACKUP", "SIZE", "IN (TRUST)", ""), rows, right=frozenset({3}))
+
+
+def _notes(told: Mapping[str, Any]) -> list[str]:
+    """What makes a snapshot a special one."""
+    words = [word for word in ("pinned", "safety") if told[word]]
+    return [*words, f"only {', '.join(told['only'])}"] if told["only"] else words
 
 
 @snapshots.command("show")
@@ -69,8 +74,7 @@ def show(
     line(f"Snapshot {manifest.id} of {manifest.app} ({manifest.environment}), backup {manifest.backup}")
     line(f"  taken     {when(manifest.at)}, run {manifest.run}, sequence {manifest.sequence}")
     line(f"  in        {found['repository']}: {found['where']}")
-    trust = [found["level"], *(word for word in ("pinned", "safety") if found[word])]
-    line(f"  trust     {', '.join(trust)}")
+    line(f"  trust     {', '.join([found['level'], *_notes(found)])}")
     line(f"  made by   daytwo {manifest.daytwo} on {manifest.host}, configuration {manifest.config[:12]}")
     for record in manifest.components:
         line()

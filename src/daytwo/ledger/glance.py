@@ -27,7 +27,7 @@ class SeenRun:
 
 @dataclass(frozen=True)
 class SeenSnapshot:
-    """A snapshot in a repository, as it was last seen."""
+    """A snapshot in a repository, as it was last seen; `only` names its services where it is not of all."""
 
     id: str
     repository: str
@@ -36,6 +36,12 @@ class SeenSnapshot:
     size: int
     level: str
     safety: bool
+    only: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it stands for its backup: it is whole, and no way back from a restore."""
+        return not self.safety and not self.only
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ _BACKUPS = (
 )
 """One that runs every few minutes must not hide how the nightly one ended."""
 _SNAPSHOTS = (
-    "select id, repository, backup, at, size, level, safety from snapshots"
+    'select id, repository, backup, at, size, level, safety, "only" from snapshots'
     " where app = {0} and environment = {0} order by at desc"
 )
 
@@ -151,6 +157,11 @@ def _read(url: StateUrl, queries: _Queries, key: tuple[str, str]) -> list[_Rows]
     try:
         return _from_sqlite(url, queries, key)
     except sqlite3.Error as error:
+        if "no such column" in str(error):
+            raise RefusedError(
+                f"the state {url.file} is of an earlier daytwo",
+                hint="`daytwo runs` brings it up to date, or the daemon",
+            ) from None
         raise RefusedError(
             f"the state {url.file} cannot be read: {error}", hint="Check the file and its rights"
         ) from None
@@ -164,9 +175,10 @@ def _run(  # the order of _RUNS
 
 
 def _snapshot(  # the order of _SNAPSHOTS
-    id: str, repository: str, backup: str, at: str, size: int, level: str, safety: bool | int
+    id: str, repository: str, backup: str, at: str, size: int, level: str, safety: bool | int, only: str
 ) -> SeenSnapshot:
-    return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety))
+    names = tuple(only.split(",")) if only else ()
+    return SeenSnapshot(id, repository, backup, datetime.fromisoformat(at), size, level, bool(safety), names)
 
 
 def _alert(  # the order of _ALERTS

@@ -72,6 +72,7 @@ def record(connection: sa.Connection, bench: Workbench, snapshot: Snapshot) -> N
             level=snapshot.level.value,
             pinned=snapshot.pinned,
             safety=manifest.safety,
+            only=",".join(manifest.only),
         )
     )
 

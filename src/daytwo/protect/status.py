@@ -75,7 +75,7 @@ def assess(backups: Mapping[str, Scheduled], zone: str, seen: Glance, now: datet
 
 
 def _one(name: str, at: Cron | None, zone: str, seen: Glance, now: datetime) -> BackupStatus:
-    mine = [one for one in seen.snapshots if one.backup == name and not one.safety and one.level != "damaged"]
+    mine = [one for one in seen.snapshots if one.backup == name and one.counts and one.level != "damaged"]
     runs = [one for one in seen.runs if one.kind == "backup" and one.subject == name and one.outcome != "skipped"]
     believed = [one for one in mine if one.at <= now + _GRACE] or mine  # a clock may have been ahead once (F07)
     last, run = (believed[0] if believed else None), (runs[0] if runs else None)
@@ -105,7 +105,7 @@ def _health(
         times = f" ({count} times in a row)" if count > 1 else ""
         return Health.FAILED, f"the last run {run.outcome}{times}: {run.summary}"
     if last is None:
-        return Health.NEVER, "there is no snapshot yet; run `daytwo backup`"
+        return Health.NEVER, "there is no whole snapshot yet; run `daytwo backup`"
     due = schedule.previous(at, zone, now - _GRACE) if at else None
     if due is not None and last.at < due - _GRACE:
         return Health.OVERDUE, "the snapshot that was due has not been made; is its schedule installed and running?"

@@ -66,7 +66,7 @@ def _numbers(found: BackupStatus, seen: Glance, now: datetime) -> dict[str, floa
     last = found.last
     numbers = {"age": (now - last.at).total_seconds(), "size": float(last.size)}
     sizes = {
-        one.id: one.size for one in seen.snapshots if one.backup == last.backup and not one.safety and one.at < last.at
+        one.id: one.size for one in seen.snapshots if one.backup == last.backup and one.counts and one.at < last.at
     }
     before = list(sizes.values())[:_BEFORE]
     if before and (usual := median(before)) > 0:

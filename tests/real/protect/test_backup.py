@@ -77,6 +77,9 @@ def test_f08_backups_of_one_service_never_push_out_the_whole_ones(desk: Desk) ->
     whole = [desk.json("backup")["snapshot"] for _ in range(2)]
     parts = [desk.json("backup", "--service", "settings")["snapshot"] for _ in range(4)]
     assert [one["id"] for one in desk.json("snapshots")] == [*whole, *parts[2:]]
+    [backup] = desk.json("status")["backups"]
+    assert backup["last"]["id"] == whole[-1], "it is the last one that is whole"
+    assert "only settings" in desk.daytwo("snapshots").out
     assert desk.json("restore", "--dry-run")["plan"]["snapshot"] == whole[-1]
     assert desk.json("restore", "--service", "settings", "--dry-run")["plan"]["snapshot"] == parts[-1]
     all_named = desk.json("backup", "--service", "settings", "--service", "uploads")["snapshot"]

@@ -98,7 +98,7 @@ def test_an_alert_comes_survives_kill_9_and_goes(app: Place, shop: Shop) -> None
 def test_backups_and_heartbeats_are_checks_too(app: Place) -> None:
     app.config.write_text(app.config.read_text() + "heartbeats: {job: {every: 1h}}\n")
     [never] = app.json("check", "backup.nightly", code=3)["checks"]
-    assert "there is no snapshot yet" in never["why"]
+    assert "there is no whole snapshot yet" in never["why"]
     app.start()
     app.run("backup")
     [good] = app.json("check", "backup.nightly")["checks"]

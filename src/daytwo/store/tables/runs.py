@@ -56,6 +56,7 @@ snapshots = sa.Table(
     sa.Column("level", sa.String(20), nullable=False),
     sa.Column("pinned", sa.Boolean, nullable=False),
     sa.Column("safety", sa.Boolean, nullable=False),
+    sa.Column("only", sa.Text, nullable=False, server_default=""),
 )
 
 locks = sa.Table(

@@ -39,6 +39,7 @@ class SnapshotView(BaseModel):
     size: int = Field(description="plain bytes")
     level: str = Field(description="how far it is trusted: stored, verified, drilled or damaged")
     safety: bool
+    only: tuple[str, ...] = Field(description="the services it is of, where that is not all of its backup's")
 
 
 class Note(BaseModel):

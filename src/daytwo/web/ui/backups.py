@@ -41,6 +41,7 @@ class Copies:
         size: plain bytes.
         places: repository and level of trust.
         safety: whether it is what a restore replaced.
+        only: the services it is of, where that is not all of its backup's.
     """
 
     id: str
@@ -48,6 +49,12 @@ class Copies:
     size: int
     places: tuple[tuple[str, str], ...]
     safety: bool
+    only: tuple[str, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it stands for its backup."""
+        return not self.safety and not self.only
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,9 @@ def _copies(seen: Glance, backup: str) -> list[Copies]:
         if one.backup == backup:
             grouped.setdefault(one.id, []).append(one)
     return [
-        Copies(id, many[0].at, many[0].size, tuple((one.repository, one.level) for one in many), many[0].safety)
+        Copies(id, one.at, one.size, tuple((copy.repository, copy.level) for copy in many), one.safety, one.only)
         for id, many in grouped.items()
+        for one in many[:1]
     ]
 
 
@@ -121,7 +129,7 @@ def _repositories(house: House, seen: Glance) -> Sequence[Mapping[str, Any]]:
 
 def sizes(copies: Sequence[Copies]) -> Markup:
     """The sizes of snapshots over time as bars, the newest at the right; empty with fewer than two."""
-    shown = [one for one in reversed(copies) if not one.safety][-MOST:]
+    shown = [one for one in reversed(copies) if one.counts][-MOST:]
     largest = max((one.size for one in shown), default=0)
     if len(shown) < 2 or not largest:
         return Markup("")
