@@ -1,7 +1,10 @@
 """Kind `host`: this machine, and what Linux writes under /proc."""
 
+import os
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,6 +74,33 @@ def test_what_is_ignored_is_not_looked_at(tmp_path: Path) -> None:
     folders = [name.removeprefix("disk:") for name in ask(check, tmp_path).numbers if name.startswith("disk:")]
     ignoring = named(host(ignore=folders[:1]))
     assert f"disk:{folders[0]}" not in ask(ignoring, tmp_path).numbers
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.skipif(
+    not (Path("/dev/loop-control").exists() and shutil.which("mkfs.ext4")), reason="needs a loop device"
+)
+def test_a_file_system_that_nobody_can_write_to_any_more(tmp_path: Path) -> None:
+    """As the kernel makes one of it when the disk has errors: its mounts stay as they were, it does not."""
+    image, first, second = tmp_path / "image", tmp_path / "fir st", tmp_path / "second"
+    with image.open("wb") as file:
+        file.truncate(8 << 20)
+    first.mkdir()
+    second.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, first], check=True)
+    try:
+        assert ask(named(host()), tmp_path).numbers["read_only"] == 0
+        subprocess.run(["mount", "--bind", first, second], check=True)
+        subprocess.run(["mount", "-o", "remount,ro", second], check=True)
+        found = ask(named(host()), tmp_path)
+        assert (found.numbers["read_only"], found.facts["read_only"]) == (1, str(first))
+        assert ask(named(host(ignore=[f"{tmp_path}/*"])), tmp_path).numbers["read_only"] == 0
+        subprocess.run(["mount", "-o", "remount,ro", first], check=True)
+        assert ask(named(host()), tmp_path).numbers["read_only"] == 0, "somebody wants it so"
+    finally:
+        subprocess.run(["umount", "--lazy", second], check=False)
+        subprocess.run(["umount", "--lazy", first], check=False)
 
 
 def test_a_reboot_is_noticed_by_the_daemon_that_comes_after(tmp_path: Path) -> None:

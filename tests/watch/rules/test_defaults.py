@@ -19,7 +19,7 @@ BY_KIND = {
     "certificate": "certificate_left",
     "container": "memory_limit oom_kills restarts",
     "files": "disk inodes",
-    "host": "disk inodes memory oom_kills uptime failed_units clock.offset",
+    "host": "disk inodes memory oom_kills uptime failed_units read_only clock.offset",
     "http": "certificate_left",
     "mysql": "connections replication_lag",
     "postgres": "connections wraparound replication_lag",

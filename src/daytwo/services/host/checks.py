@@ -21,6 +21,9 @@ _MARK = "=daytwo="
 _MOST_DISKS = 50
 _MOST_NAMES = 10
 
+_ON_DISKS = "ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|bcachefs|vfat|ntfs3?|exfat|ubifs"
+# One that is to be written to and cannot be (`turned`) was made so by the kernel, for its errors: then the mount says
+# `rw` still, and the file system `ro` (proc(5), mountinfo). One that a person mounts read-only says `ro` in both.
 # A file system that is mounted several times (a bind mount, a subvolume) is looked at once, where its path is
 # shortest. Network file systems are left out: `df` hangs when their server is gone, and they are another machine's.
 _LOOK = rf"""
@@ -40,10 +43,15 @@ section units
 if command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ]; then
   systemctl list-units --state=failed --plain --no-legend --no-pager --full && echo told
 fi
+section turned
+awk '{{
+  split(substr($0, index($0, " - ") + 3), of, " ")
+  if (of[1] ~ /^({_ON_DISKS})$/ && $6 ~ /^rw(,|$)/ && of[3] ~ /^ro(,|$)/ && !seen[$3]++) print $5
+}}' /proc/self/mountinfo | while read -r one; do printf '%b\n' "$one"; done
 set -f
 IFS='
 '
-set -- $(awk '$3 ~ /^(ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|bcachefs|vfat|ntfs3?|exfat|ubifs)$/ ||
+set -- $(awk '$3 ~ /^({_ON_DISKS})$/ ||
     ($3 ~ /^(overlay|fuseblk)$/ && $2 == "/") {{
   if ($4 ~ /^ro(,|$)/) next
   if (!($1 in at) || length($2) < length(at[$1])) at[$1] = $2
@@ -77,6 +85,7 @@ class HostCheck(ProgramCheck):
         Measure("uptime", Unit.SECONDS, "since it was started"),
         Measure("reboots", Unit.COUNT, "times that it was found to have been started anew", total=True),
         Measure("failed_units", Unit.COUNT, "units of systemd that have failed"),
+        Measure("read_only", Unit.COUNT, "file systems that the kernel lets nobody write to any more"),
     )
 
     def __init__(self, name: str, service: str, timing: Timing, target: Target, ignore: tuple[str, ...]) -> None:
@@ -110,6 +119,8 @@ class HostCheck(ProgramCheck):
         self._started(found["uptime"], found["boot"].strip(), numbers, facts)
         self._full(found["space"], found["inodes"], numbers, facts)
         _failed(found["units"], numbers, facts)
+        turned = [one for one in found["turned"].splitlines() if not self._ignored(one)]
+        _named("read_only", turned, numbers, facts)
         return Observation.ok(numbers, facts)
 
     def _processors(self, text: str, earlier: str) -> dict[str, float]:
@@ -149,16 +160,22 @@ class HostCheck(ProgramCheck):
 
     def _read(self, text: str) -> list[Used]:
         found = [used for line in text.split("\n") if (used := read_df(line))]
-        kept = [one for one in found if not any(fnmatchcase(one.folder, pattern) for pattern in self._ignore)]
-        return sorted(kept, key=lambda one: one.folder)
+        return sorted((one for one in found if not self._ignored(one.folder)), key=lambda one: one.folder)
+
+    def _ignored(self, folder: str) -> bool:
+        return any(fnmatchcase(folder, pattern) for pattern in self._ignore)
 
 
 def _failed(text: str, numbers: dict[str, float], facts: dict[str, str]) -> None:
     *lines, last = text.rstrip("\n").split("\n")
     if last != "told":
         return
-    names = [line.split()[0] for line in lines if line.strip()]
-    numbers["failed_units"] = len(names)
+    _named("failed_units", [line.split()[0] for line in lines if line.strip()], numbers, facts)
+
+
+def _named(what: str, names: list[str], numbers: dict[str, float], facts: dict[str, str]) -> None:
+    """How many there are, and which."""
+    numbers[what] = len(names)
     if names:
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        facts["failed_units"] = one_line(", ".join(names[:_MOST_NAMES]) + more)
+        facts[what] = one_line(", ".join(names[:_MOST_NAMES]) + more)

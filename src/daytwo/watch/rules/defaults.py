@@ -109,6 +109,16 @@ USUAL = (
         "systemd has given up on it, and nobody else looks",
     ),
     Usual(
+        "read_only",
+        Unit.COUNT,
+        {
+            "critical": "> 0", "every": "1m",
+            "about": "A file system can only be read any more: the kernel saw errors. `dmesg` tells of them; save what "
+                     "is on it, then check the disk",
+        },
+        "the kernel does so when a disk makes errors, and programs that only read go on as if nothing were wrong",
+    ),
+    Usual(
         "offset",
         Unit.SECONDS,
         {
