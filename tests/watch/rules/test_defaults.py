@@ -9,7 +9,7 @@ from scripts import measures
 from daytwo.config.watching import Rule
 from daytwo.core.check import Check, Measure, Unit
 from daytwo.core.registry import kinds
-from daytwo.watch.rules import rules_of
+from daytwo.watch.rules import meaning, rules_of
 from daytwo.watch.rules.defaults import USUAL, Usual
 from tests.watch.rules.conftest import MakeWorld
 from tests.watch.rules.timeline import Probe
@@ -117,3 +117,10 @@ def test_replication_where_there_is_none_is_no_trouble(world: MakeWorld) -> None
     assert made.play("10:31..10:40 1m web.replication_lag 700") == [
         "10:31 the-rule (web.replication_lag) pending", "10:33 the-rule (web.replication_lag) firing critical",
     ]  # fmt: skip
+
+
+def test_what_a_rule_means() -> None:
+    own = {"db.connections": Rule.model_validate({"series": "db.connections", "warning": "> 1%", "about": "mine"})}
+    assert meaning("db.connections", own) == "mine"
+    assert meaning("host.read_only", own) == next(one.rule["about"] for one in USUAL if one.measure == "read_only")
+    assert meaning("read_only", own) == meaning("web", {}) == ""

@@ -208,5 +208,18 @@ def rules_of(configured: Mapping[str, Rule], checks: Iterable[Check]) -> dict[st
     return {name: rule for name, rule in found.items() if not rule.off}
 
 
+def meaning(rule: str, configured: Mapping[str, Rule]) -> str:
+    """What a rule means and what to do, as the configuration says, or the built-in one; empty where neither does.
+
+    Args:
+        rule: its name.
+        configured: the rules of the configuration.
+    """
+    if rule in configured:
+        return configured[rule].about
+    _, dot, measure = rule.rpartition(".")
+    return next((str(one.rule["about"]) for one in USUAL if dot and one.measure == measure), "")
+
+
 def _replaces(rule: Rule, built_in: Rule, series: str) -> bool:
     return fnmatchcase(series, rule.series or "") and (rule.off or rule.take == built_in.take)

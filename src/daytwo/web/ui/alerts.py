@@ -18,6 +18,7 @@ from daytwo.respond.outbox import State
 from daytwo.respond.silences import Silence, Silences
 from daytwo.respond.views import AlertViews, NotificationData
 from daytwo.store.tables import alerts as table
+from daytwo.watch.rules import meaning
 from daytwo.watch.views import AlertData
 from daytwo.web.house import Here, House
 from daytwo.web.identify import form
@@ -97,11 +98,10 @@ async def alert(request: Request, number: int, house: Here, who: Who) -> Respons
         with house.database.read() as connection:
             found = book.alerts.get(connection, _told(number))
             steps = book.alerts.steps(connection, number)
-        rule = house.current().rules.get(found.rule)
         return {
             "one": found,
             "steps": steps,
-            "about": rule.about if rule else "",
+            "about": meaning(found.rule, house.current().rules),
             "lengths": LENGTHS,
             "acknowledging": True,
         }
