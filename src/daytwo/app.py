@@ -296,8 +296,3 @@ class App:
         if not names:
             raise UsageError("the configuration has no backup", hint="Add one under `backups:`")
         raise UsageError("there are several backups", hint=f"Say which: {', '.join(names)}")
-
-
-def confirm_name(config: Config) -> str:
-    """What a person types to confirm that live data may be replaced."""
-    return f"{config.app}/{config.environment}"

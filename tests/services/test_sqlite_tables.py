@@ -10,10 +10,9 @@ import pytest
 
 from daytwo.core.errors import SourceError
 from daytwo.core.run import Run
-from daytwo.core.service import Component
 from daytwo.services.sqlite import place
 from tests.contract.services import dump_to_file
-from tests.services.test_sqlite import fill, sqlite
+from tests.services.test_sqlite import component, fill, sqlite
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +27,6 @@ def path(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     fill(tmp_path / "data" / "app.db")
     return tmp_path / "data" / "app.db"
-
-
-def component(path: Path) -> Component:
-    return sqlite(path.parent, path.name).components()[0]
 
 
 def test_no_number_is_given_out_twice(path: Path, run: Run, tmp_path: Path) -> None:

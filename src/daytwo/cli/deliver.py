@@ -41,11 +41,9 @@ def deliver(app: "App", order: "Order", wait: float) -> dict[str, Any]:
 
 
 def _by_daemon(app: "App", client: Client, order: "Order", wait: float) -> dict[str, Any]:
-    from daytwo.app import confirm_name
-
     body = order.model_dump(mode="json")
     if order.kind == "restore":
-        body["confirm"] = confirm_name(app.config)
+        body["confirm"] = app.config.own_name
     if order.kind in ("restore", "verify"):
         body["keys"] = list(app.identities())
     beside = {"X-Config-Fingerprint": app.config.fingerprint, "X-Wait": str(wait)}

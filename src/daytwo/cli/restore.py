@@ -143,9 +143,7 @@ def _ask(app: "App", plan: "RestorePlan") -> None:
     Raises:
         RefusedError: something else was typed.
     """
-    from daytwo.app import confirm_name
-
-    name = confirm_name(app.config)
+    name = app.config.own_name
     typed = input(f"Type {name} to go on: " if plan.in_place else "Go on? Type yes: ").strip()
     if typed != (name if plan.in_place else "yes"):
         raise RefusedError("not confirmed; nothing was done")

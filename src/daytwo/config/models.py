@@ -302,6 +302,11 @@ class Config(Model):
         return self._origin.fingerprint
 
     @property
+    def own_name(self) -> str:
+        """APP/ENVIRONMENT: what locks, messages and a person who confirms call it."""
+        return f"{self.app}/{self.environment}"
+
+    @property
     def place(self) -> Place:
         """What plug-ins may know of it."""
         return Place(folder=self.folder, app=self.app, environment=self.environment)

@@ -144,7 +144,7 @@ class Workbench:
         Raises:
             BusyError: a live process holds it.
         """
-        name = f"{self.config.app}/{self.config.environment}"
+        name = self.config.own_name
         stale = self.locks.take(Lock(name, str(self.owner), run_id, what, self.clock()))
         try:
             yield stale

@@ -85,7 +85,7 @@ def _message(
 ) -> tuple[Message, str]:  # fmt: skip
     alerts = desk.book.some(connection, [one.alert for one in found])
     kind, _, rest = batch.partition(" ")
-    base = f"{desk.config.app}/{desk.config.environment}"
+    base = desk.config.own_name
     if kind == "summary":
         known = {one.id for one in alerts}
         numbers = desk.tellings.still_open(connection, batch, channel, _STILL)
@@ -132,7 +132,7 @@ def _folded(teller: Teller, found: Sequence[Notification], people: tuple[Person,
     shown = [Section(title=one.message.title, level=one.message.level) for one in found[:SECTIONS]]
     rest = len(found) - len(shown)
     events = {one.event for one in found}
-    base = f"{teller.config.app}/{teller.config.environment}"
+    base = teller.config.own_name
     return Message(
         event=Event.TRIGGER if Event.TRIGGER in events else Event.NOTICE, key=f"{base}/folded/{found[0].id}",
         app=teller.config.app, environment=teller.config.environment,

@@ -78,7 +78,7 @@ class Teller:
 
     def key(self, leader: int) -> str:
         """What all messages of an alert, and of those that share them, are about."""
-        return f"{self.config.app}/{self.config.environment}/alert/{leader}"
+        return f"{self.config.own_name}/alert/{leader}"
 
     def _text(self, alert: Alert, what: What) -> str:
         if what is What.OVER:

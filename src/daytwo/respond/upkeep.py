@@ -152,7 +152,7 @@ class Upkeep:
         names = ", ".join(alert.name for alert in hidden[:5])
         count = f"{len(hidden)} alert{'s' if len(hidden) > 1 else ''}"
         message = Message(
-            event=Event.NOTICE, key=f"{config.app}/{config.environment}/silence/{one.id}", app=config.app,
+            event=Event.NOTICE, key=f"{config.own_name}/silence/{one.id}", app=config.app,
             environment=config.environment, level=worst([alert.level for alert in hidden]), at=now,
             title=f"A silence of {age(one.begin, now)} hides {count}: {names}"[:200],
             text=f"{one}. It ends in {age(now, one.until)}; until then nobody is told.",

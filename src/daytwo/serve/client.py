@@ -61,7 +61,7 @@ class Client:
     @classmethod
     def of(cls, config: "Config") -> Self:
         """The daemon of a configuration's app."""
-        return cls(config.folder / ".daytwo", own=f"{config.app}/{config.environment}")
+        return cls(config.folder / ".daytwo", own=config.own_name)
 
     def there(self) -> bool:
         """Whether a daemon answers."""

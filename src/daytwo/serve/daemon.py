@@ -30,7 +30,7 @@ def only_one(locks: Locks, site: Site, owner: Owner, clock: Callable[[], datetim
     Raises:
         BusyError: another one runs.
     """
-    name = f"serve {site.config.app}/{site.config.environment} {role} {owner.host}"
+    name = f"serve {site.config.own_name} {role} {owner.host}"
     lock = Lock(name, str(owner), f"serve {role}", "daytwo serve", clock())
     try:
         stale = locks.take(lock)

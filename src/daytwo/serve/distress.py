@@ -127,7 +127,7 @@ class Distress(Part):
     async def _send(self, one: Delivery, event: Event, title: str, text: str) -> bool:
         config, now = self._site.config, self._clock()
         message = Message(
-            event=event, key=f"{config.app}/{config.environment}/daytwo", app=config.app,
+            event=event, key=f"{config.own_name}/daytwo", app=config.app,
             environment=config.environment, level="critical", title=title, text=text, at=now, to=one.to,
             commands=("daytwo doctor",) if event is Event.TRIGGER else (),
         )  # fmt: skip

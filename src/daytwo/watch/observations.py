@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.core.check import Observation, Verdict
-from daytwo.store.database import Database
+from daytwo.store.database import Database, insert
 from daytwo.store.tables import checks, stretches
 from daytwo.watch.prober import Answer
 
@@ -254,13 +253,10 @@ def _state(row: sa.Row[tuple[object, ...]]) -> State:
     )  # fmt: skip
 
 
-def _upsert(connection: sa.Connection) -> sa.Insert:
+def _upsert(connection: sa.Connection) -> Any:
     keys = ("app", "environment", "name")
     others = [one.name for one in checks.c if one.name not in keys]
-    if connection.dialect.name == "sqlite":
-        in_sqlite = sqlite.insert(checks)
-        return in_sqlite.on_conflict_do_update(keys, set_={name: in_sqlite.excluded[name] for name in others})
-    there = postgresql.insert(checks)
+    there = insert(connection, checks)
     return there.on_conflict_do_update(index_elements=keys, set_={name: there.excluded[name] for name in others})
 
 

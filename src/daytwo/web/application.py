@@ -33,7 +33,7 @@ def create(house: House) -> FastAPI:
     app.state.house = house
     install_handlers(app)
     config = house.current()
-    settings, own = config.serve, f"{config.app}/{config.environment}"
+    settings, own = config.serve, config.own_name
     secure = settings.tls is not None or str(settings.url or "").startswith("https://")
     app.add_middleware(Guards, secure=secure, own=own)
     return app

@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.access.roles import SYSTEM
 from daytwo.config import Config
@@ -23,6 +22,7 @@ from daytwo.ledger.audit import Audit
 from daytwo.respond.actions.blocks import BlockDesk
 from daytwo.respond.oncall import Takeovers, reach, team_channels
 from daytwo.respond.outbox import Outbox
+from daytwo.store.database import insert
 from daytwo.store.tables import acts, alerts, security_findings
 
 _BACK = timedelta(days=1)
@@ -150,7 +150,7 @@ class Actor:
                 if what == "block_ip" and not kind:
                     continue
                 row = {**self._own, "action": name, "what": what, "about": about, "at": now, "state": "waiting"}
-                connection.execute(_insert_once(connection), row)
+                connection.execute(insert(connection, acts).on_conflict_do_nothing(), row)
 
     def _row(self, connection: sa.Connection, about: str) -> sa.Row[Any] | None:
         kind, _, number = about.partition(" ")
@@ -193,7 +193,7 @@ class Actor:
         page = "/security" if finding else f"/alerts/{row.id}"
         links = () if config.serve.url is None else (Link(title="Look at it", url=f"{config.serve.url}{page}"),)
         return Message(
-            event=Event.NOTICE, key=f"{config.app}/{config.environment}/{act.about}", app=config.app,
+            event=Event.NOTICE, key=f"{config.own_name}/{act.about}", app=config.app,
             environment=config.environment, level="warning" if finding else row.level, title=_told(row),
             text=limit.about if limit else "" if finding else row.why, at=now, facts=tuple(facts), links=links,
             commands=commands,
@@ -232,8 +232,3 @@ def _known() -> sa.Exists:
     about = sa.literal("alert ") + sa.cast(alerts.c.id, sa.String)
     same = (acts.c.app == alerts.c.app, acts.c.environment == alerts.c.environment, acts.c.about == about)
     return sa.exists().where(*same)
-
-
-def _insert_once(connection: sa.Connection) -> sa.Insert:
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return make(acts).on_conflict_do_nothing()

@@ -122,7 +122,7 @@ class Actions:
         config = self._config()
         late = date.fromisoformat(row.due) < today
         message = Message(
-            event=Event.NOTICE, key=f"{config.app}/{config.environment}/action/{row.id}",
+            event=Event.NOTICE, key=f"{config.own_name}/action/{row.id}",
             app=config.app, environment=config.environment, level="warning" if late else "info",
             title=f"{'Overdue' if late else 'To do'}: {row.text}",
             text=f"It was agreed on after incident {row.incident}, so that it does not happen again.",

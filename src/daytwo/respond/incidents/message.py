@@ -13,7 +13,7 @@ _PUT = {Event.ACKNOWLEDGE: "Acknowledged: ", Event.RESOLVE: "Resolved: "}
 
 def key_of(incident: Incident, config: Config) -> str:
     """What receivers know an incident by, from its beginning to its end."""
-    return f"{config.app}/{config.environment}/incident/{incident.number}"
+    return f"{config.own_name}/incident/{incident.number}"
 
 
 def level_of(severity: str, config: Config) -> Level:

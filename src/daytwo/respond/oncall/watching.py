@@ -62,7 +62,7 @@ class GapWatch:
         until = f"{gap.end.astimezone(zone_of(config.timezone)):%a %Y-%m-%d %H:%M %Z}" if ends else "nobody knows when"
         key = f"gap {rota} {f'{gap.end:%FT%T}' if ends else 'open'}"
         message = Message(
-            event=Event.NOTICE, key=f"{config.app}/{config.environment}/oncall/{rota}", app=config.app,
+            event=Event.NOTICE, key=f"{config.own_name}/oncall/{rota}", app=config.app,
             environment=config.environment, level="warning", title=f"Nobody is on call in {rota}",
             text="Until somebody takes over, everybody of it is told of what breaks.", at=now,
             facts=(Fact(name="until", value=until),), commands=(f"daytwo oncall take {rota} --for 8h --person NAME",),

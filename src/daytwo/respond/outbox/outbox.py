@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.core.channel import Event, Message, Person
 from daytwo.core.errors import ConflictError, NotFoundError
 from daytwo.respond.outbox.bucket import Bucket
 from daytwo.respond.outbox.carrier import Outcome, pause
 from daytwo.respond.outbox.standing import LONG, TIRED, Standings
+from daytwo.store.database import insert
 from daytwo.store.tables import alerts, notifications, tellings
 
 GIVEN_UP = timedelta(days=1)
@@ -136,7 +136,8 @@ class Outbox:
             "message": message.model_dump_json(exclude_defaults=True), "state": State.WAITING.value, "created": now,
             "due": due, "until": until or due + GIVEN_UP,
         }  # fmt: skip
-        connection.execute(_insert_once(connection), row)
+        new = insert(connection, notifications).on_conflict_do_nothing(index_elements=["app", "environment", "key"])
+        connection.execute(new, row)
         query = sa.select(notifications.c.id).filter_by(**self._own, key=key)
         number: int = connection.execute(query).scalar_one()
         return number
@@ -387,13 +388,6 @@ def _reaches(later: Message, earlier: Message) -> bool:
     """Whether everybody whom a message is for gets a later one."""
     names = {one.name for one in later.to}
     return bool(names) == bool(earlier.to) and all(one.name in names for one in earlier.to)
-
-
-def _insert_once(connection: sa.Connection) -> sa.Insert:
-    keys = ["app", "environment", "key"]
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(notifications).on_conflict_do_nothing(index_elements=keys)
-    return postgresql.insert(notifications).on_conflict_do_nothing(index_elements=keys)
 
 
 def _notification(row: sa.Row[Any]) -> Notification:

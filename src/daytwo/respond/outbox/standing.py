@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.respond.outbox.carrier import LONGEST_REST, PATIENCE, Outcome, pause
+from daytwo.store.database import insert
 from daytwo.store.tables import channels
 
 TIRED = 3
@@ -93,6 +93,5 @@ class Standings:
 
     def write(self, connection: sa.Connection, name: str, **values: Any) -> None:
         """Change what is known of a channel; two that do so at once do not fail."""
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        order = insert(channels).values(**self._own, name=name, **values)
+        order = insert(connection, channels).values(**self._own, name=name, **values)
         connection.execute(order.on_conflict_do_update(index_elements=["app", "environment", "name"], set_=values))

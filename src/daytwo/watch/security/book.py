@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daytwo.core.check import Unit
 from daytwo.core.errors import ConflictError, UsageError
-from daytwo.store.database import Database
+from daytwo.store.database import Database, insert
 from daytwo.store.tables import security_events as events
 from daytwo.store.tables import security_keys as keys
 from daytwo.store.tables import security_marks as marks
@@ -146,7 +145,7 @@ class Book:
         found = connection.execute(raised).scalar()
         if found is None:
             values = {**self._own, "change": 0, "salt": secrets.token_hex(32)}
-            connection.execute(_insert(connection, marks).values(values).on_conflict_do_nothing())
+            connection.execute(insert(connection, marks).values(values).on_conflict_do_nothing())
             found = connection.execute(raised).scalar_one()
         return int(found)
 
@@ -348,7 +347,3 @@ def _ones(count: int) -> Digest:
     digest = Digest()
     digest.take(count, count, 1, 1, 1, 0, None)
     return digest
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)

@@ -142,7 +142,7 @@ def _all_known(order: PruneOrder, house: House) -> None:
 async def restore(request: RestoreRequest, house: Here, who: Who, asked: Beside) -> Data[Ordered]:
     """Bring a snapshot back."""
     config = house.current()
-    name = f"{config.app}/{config.environment}"
+    name = config.own_name
     if not request.into and request.confirm != name:
         raise UsageError("this replaces live data and needs a confirmation", hint=f"Give `confirm`: {name}")
     return await _take(house, who, request.order, asked, tuple(request.keys))

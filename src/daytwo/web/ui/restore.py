@@ -64,7 +64,7 @@ async def plan(
     order = _order(snapshot, services, safety)
     found = await house.desk.ask(who, json.dumps({"kind": "plan", "order": order.model_dump(mode="json")}))
     config = house.current()
-    name = f"{config.app}/{config.environment}"
+    name = config.own_name
     values = {"plan": found["plan"], "places": found["places"], "order": order, "chosen": snapshot, "name": name}
     return await show(request, house, who, "restore_plan", lambda: values)
 
@@ -74,7 +74,7 @@ async def restore(request: Request, house: Here, who: Who) -> Response:
     """Bring it back; then watch it."""
     given = await form(request)
     config = house.current()
-    name = f"{config.app}/{config.environment}"
+    name = config.own_name
     if given.get("confirm", "").strip() != name:
         raise UsageError(
             "what was typed is not the name of this app, so nothing was done", hint=f"Go back and type {name}"
