@@ -40,12 +40,10 @@ class Races:
 
     def archive(self) -> None:
         """`tar.gz`, read back, against the script."""
-        script, backups = Script(self._app), self._app.folder / "backups"
+        script = Script(self._app)
         for _ in range(self._rounds):
-            for who, folder, command in (("daytwo", backups, self._daytwo.backup("archive")),
-                                         ("script", script.folder, script.backup())):  # fmt: skip
-                shutil.rmtree(folder, ignore_errors=True)
-                self._run("tar.gz archive", who, command)
+            self._run("tar.gz archive", "daytwo", self._daytwo.backup("archive"))
+            self._run("tar.gz archive", "script", script.backup())
         shutil.rmtree(script.folder)
         self._report.times_as_fast("tar.gz archive, read back (script of document P)", "tar.gz archive", "script", 4)
 

@@ -79,7 +79,7 @@ def run(
         )
         with app.look("restore") as look:
             snapshot, plan = restore_plan(app, order, look)
-            shown = _describe(app, plan, snapshot, look)
+            shown = _describe(app, plan, snapshot, look) if dry_run or not yes else []
         if dry_run:
             print_json({"plan": plan, "places": shown}) if json else _show(app, plan, snapshot, shown)
             raise typer.Exit(ExitCode.OK)

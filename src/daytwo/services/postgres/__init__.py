@@ -4,6 +4,8 @@ A dump is in `pg_dump`'s custom format, uncompressed; roles and tablespaces are 
 where the service's target says: here, in the database's container, on an SSH host.
 """
 
+from functools import cached_property
+
 from daytwo.core.check import Check
 from daytwo.core.errors import ConfigError
 from daytwo.core.secrets import Secret, SecretRef
@@ -25,9 +27,12 @@ class PostgresService(Service[PostgresSettings]):
 
     def components(self) -> tuple[Component, ...]:
         """Roles first: a restored database belongs to them."""
-        tools = Tools(self.settings, self.target, self.access)
-        database = DatabaseComponent(self.name, tools)
-        return (GlobalsComponent(self.name, tools), database) if self.settings.globals else (database,)
+        database = DatabaseComponent(self.name, self._tools)
+        return (GlobalsComponent(self.name, self._tools), database) if self.settings.globals else (database,)
+
+    @cached_property
+    def _tools(self) -> Tools:
+        return Tools(self.settings, self.target, self.access)
 
     def checks(self) -> tuple[Check, ...]:
         """Whether it answers, its tables, its slow statements, and the queries of the configuration."""

@@ -14,7 +14,7 @@ from daytwo.services.postgres.dump import SMALLEST, dumping_database
 from daytwo.services.postgres.names import derived
 from daytwo.services.postgres.obstacles import obstacles_to_restore
 from daytwo.services.postgres.reading import extract_table, find_reader, verify_dump
-from daytwo.services.postgres.session import Session, open_to_dump, open_to_restore
+from daytwo.services.postgres.session import Door, Session, open_to_dump, open_to_restore, side_door
 from daytwo.services.postgres.settings import PostgresSettings
 from daytwo.services.postgres.staging import drop, stage_database
 from daytwo.services.postgres.tables import stage_tables
@@ -33,6 +33,9 @@ class Tools:
         self.settings = settings
         self.target = target
         self._access = access
+        # What stays as it is within a run, which asks for it often.
+        self._found: tuple[str, tuple[Client, ...]] | None = None
+        self._door: tuple[str, Door] | None = None
 
     def to_dump(self, run: Run) -> Session:
         """See `open_to_dump`."""
@@ -42,10 +45,15 @@ class Tools:
     def to_restore(self, run: Run, record: ComponentRecord | None = None) -> Session:
         """See `open_to_restore`."""
         access = self._access()
-        return open_to_restore(access, self._clients(access, run), run, record)
+        clients = self._clients(access, run)
+        if self._door is None or self._door[0] != run.id:
+            self._door = run.id, side_door(access, clients[-1], run)
+        return open_to_restore(access, clients, run, self._door[1], record)
 
     def _clients(self, access: Access, run: Run) -> tuple[Client, ...]:
-        return find_clients(access.target, run, bin=self.settings.bin, where=access.where)
+        if self._found is None or self._found[0] != run.id:
+            self._found = run.id, find_clients(access.target, run, bin=self.settings.bin, where=access.where)
+        return self._found[1]
 
 
 class DatabaseComponent(Component):

@@ -1,31 +1,25 @@
 """Running `pg_restore`: where the dump is put for it, how it is run, and how its complaints are taken."""
 
-import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
-from itertools import chain
-from threading import Event
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from daytwo.core.command import Command, command
 from daytwo.core.errors import CommandError, DaytwoError
 from daytwo.core.process import CHUNK, Process, capture
 from daytwo.core.run import Run
-from daytwo.core.service import Source
 from daytwo.core.target import Target
 from daytwo.services.postgres.archive import Entry, parse_listing
 from daytwo.services.postgres.clients import Client
 from daytwo.services.postgres.complaints import Complaint, ComplaintReader
-from daytwo.services.postgres.offsets import OffsetRecorder
 from daytwo.services.postgres.session import Session
 
 _CREATE = 'umask 077; mktemp "${TMPDIR:-/tmp}/daytwo-$1.XXXXXX"'
 _FILL = 'cat >"$1"'
-_OVERWRITE = 'dd of="$1" conv=notrunc bs=1048576 2>/dev/null'
 _MERGED = 'exec "$@" 2>&1'
 """pg_restore writes nothing but complaints when it restores; as standard output they can be read while it runs."""
+UNTOUCHED = "What was restored so far is removed; the data in use is as it was"
 _SECONDS_TO_CLEAN = 120.0
 
 
@@ -34,92 +28,18 @@ def cleaner(run: Run) -> Run:
     return Run(run.id, run.work, timeout=_SECONDS_TO_CLEAN)
 
 
-@dataclass(frozen=True)
-class Placing:
-    """A dump on its way to where the tools run.
-
-    Args:
-        contents: a file with its table of contents: enough for what is not rows.
-        whole: waits for the file with all of it.
-    """
-
-    contents: str
-    whole: Callable[[], str]
-
-
-@contextmanager
-def placing(source: Source, target: Target, run: Run, where: str = "") -> Iterator[Placing]:
-    """A private file with the dump where the tools run, made while its table of contents is already put to use."""
-    recorder, stopped = OffsetRecorder(), Event()
-    chunks = _until(stopped, _watched(source.chunks(), recorder))
-    begin = []
-    for chunk in chunks:
-        begin.append(chunk)
-        if not recorder.in_head:
-            break
-    contents = recorder.contents()
-    with ExitStack() as stack, ExitStack() as files, ThreadPoolExecutor(1, "place") as pool:
-        copied = _copied(chain(begin, chunks), recorder, target, run, where)
-        whole = pool.submit(files.enter_context, copied)
-        try:
-            head = stack.enter_context(_small(contents, target, run)) if contents else whole.result()
-            yield Placing(head, whole.result)
-        finally:
-            stopped.set()
-
-
-def _until(stopped: Event, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        if stopped.is_set():
-            raise CommandError("the restore ended before the dump was read")
-        yield chunk
-
-
-@contextmanager
-def placed(source: Source, target: Target, run: Run, where: str = "") -> Iterator[str]:
-    """A private file with the dump where the tools run: several connections need one they can seek in.
-
-    One copy is made, here or there, with the positions that a stream lacks; it is removed in every case.
-    """
-    recorder = OffsetRecorder()
-    with _copied(_watched(source.chunks(), recorder), recorder, target, run, where) as path:
-        yield path
-
-
-@contextmanager
-def _copied(chunks: Iterator[bytes], recorder: OffsetRecorder, target: Target, run: Run, where: str) -> Iterator[str]:
-    if target.is_local:
-        with tempfile.NamedTemporaryFile(dir=run.work, prefix="dump-", buffering=0) as file:
-            for chunk in chunks:
-                file.write(chunk)
-            if head := recorder.head():
-                os.pwrite(file.fileno(), head, 0)
-            yield file.name
-        return
-    with _sent(chunks, target, run, where) as path:
-        if head := recorder.head():
-            capture(target, command("sh", "-c", _OVERWRITE, "sh", path, where=where), run, stdin=head)
-        yield path
-
-
-def _watched(chunks: Iterator[bytes], recorder: OffsetRecorder) -> Iterator[bytes]:
-    for chunk in chunks:
-        recorder.feed(chunk)
-        yield chunk
-
-
 @contextmanager
 def listed(lines: Iterable[str], target: Target, run: Run) -> Iterator[str]:
     """A file where the tools run that names the entries which `pg_restore --use-list` shall take."""
-    with _small("".join(f"{line}\n" for line in lines).encode(), target, run) as path:
+    with small("".join(f"{line}\n" for line in lines).encode(), target, run) as path:
         yield path
 
 
 @contextmanager
-def _small(data: bytes, target: Target, run: Run) -> Iterator[str]:
+def small(data: bytes, target: Target, run: Run) -> Iterator[str]:
     """A private file with this content where the tools run."""
     if not target.is_local:
-        with _sent(data, target, run) as path:
+        with sent(data, target, run) as path:
             yield path
         return
     with tempfile.NamedTemporaryFile(dir=run.work, prefix="entries-") as file:
@@ -129,7 +49,8 @@ def _small(data: bytes, target: Target, run: Run) -> Iterator[str]:
 
 
 @contextmanager
-def _sent(data: bytes | Iterable[bytes], target: Target, run: Run, where: str = "") -> Iterator[str]:
+def sent(data: bytes | Iterable[bytes], target: Target, run: Run, where: str = "") -> Iterator[str]:
+    """A private file with this content on a target that is not here; it is removed in every case."""
     path = capture(target, command("sh", "-c", _CREATE, "sh", run.id, where=where), run).text
     try:
         capture(target, command("sh", "-c", _FILL, "sh", path, where=where), run, stdin=data)
@@ -144,8 +65,8 @@ def listing_of(target: Target, client: Client, path: str, run: Run) -> tuple[Ent
     return parse_listing(capture(target, command(client.tool("pg_restore"), "--list", path), run).text)
 
 
-def restore_command(session: Session, database: str, path: str, *args: str) -> Command:
-    """`pg_restore` into a database.
+def restoring(session: Session) -> dict[str, str]:
+    """What the tools find in their environment while they restore.
 
     Nothing waits for the disk at each commit: the rename that puts the database in use is written after all of it, and
     when that is on the disk, so is everything before.
@@ -154,9 +75,14 @@ def restore_command(session: Session, database: str, path: str, *args: str) -> C
     options += " -c synchronous_commit=off -c default_transaction_read_only=off"
     if session.server.superuser:  # others may not, and then complaints in another language are all taken as real
         options += " -c lc_messages=C"
+    return {"PGOPTIONS": options.strip()}
+
+
+def restore_command(session: Session, database: str, path: str, *args: str) -> Command:
+    """`pg_restore` into a database."""
     restore = session.access.command(
         session.client, "pg_restore", "--no-password", f"--dbname={database}", *args, path, database=database,
-        env={"PGOPTIONS": options.strip()},
+        env=restoring(session),
     )  # fmt: skip
     return replace(restore, ok=(0, 1))
 
@@ -214,5 +140,4 @@ def most_ignored(complaints: int, args: tuple[str, ...]) -> int:
 def _judged(complaint: Complaint, session: Session) -> str:
     if complaint.harmless:
         return str(complaint)
-    raise CommandError(f"pg_restore failed: {complaint}", where=session.access.where,
-                       hint="What was restored so far is removed; the data in use is as it was")  # fmt: skip
+    raise CommandError(f"pg_restore failed: {complaint}", where=session.access.where, hint=UNTOUCHED)

@@ -63,6 +63,14 @@ class Session:
         return catalog.as_counts(tables, self.rows(catalog.count_query(tables), database)) if tables else {}
 
 
+@dataclass(frozen=True)
+class Door:
+    """A database to be connected to while the service's own is none of ours to touch, and the server behind it."""
+
+    server: Server
+    through: str
+
+
 def open_to_dump(access: Access, clients: tuple[Client, ...], run: Run) -> Session:
     """Reach the service's own database.
 
@@ -76,7 +84,7 @@ def open_to_dump(access: Access, clients: tuple[Client, ...], run: Run) -> Sessi
 
 
 def open_to_restore(
-    access: Access, clients: tuple[Client, ...], run: Run, record: ComponentRecord | None = None
+    access: Access, clients: tuple[Client, ...], run: Run, door: Door, record: ComponentRecord | None = None
 ) -> Session:
     """Reach the server through another database than the service's, which need not exist.
 
@@ -84,15 +92,14 @@ def open_to_restore(
         access: how.
         clients: the client tools there.
         run: the run it belongs to.
+        door: the other database.
         record: what is to be restored; the client is one that reads it.
 
     Raises:
         MissingToolError: no client reads the dump.
-        UnreachableError, CommandError
     """
-    server, through = _by_the_side_door(access, clients[-1], run)
-    client = restoring(clients, dumped_by(record), server.version, access.where)
-    return Session(access, clients, client, server, through, run)
+    client = restoring(clients, dumped_by(record), door.server.version, access.where)
+    return Session(access, clients, client, door.server, door.through, run)
 
 
 def dumped_by(record: ComponentRecord | None) -> Version:
@@ -101,12 +108,18 @@ def dumped_by(record: ComponentRecord | None) -> Version:
     return Version.parse(text) if text else Version(0)
 
 
-def _by_the_side_door(access: Access, client: Client, run: Run) -> tuple[Server, str]:
+def side_door(access: Access, client: Client, run: Run) -> Door:
+    """Find the first of the usual databases, other than the service's, that lets us in.
+
+    Raises:
+        SourceError: the server has none of them.
+        UnreachableError, CommandError
+    """
     doors = [name for name in MAINTENANCE if name != access.database]
     first: DaytwoError | None = None
     for name in doors:
         try:
-            return catalog.read_server(access, client, run, name), name
+            return Door(catalog.read_server(access, client, run, name), name)
         except SourceError as error:
             first = first or error
     assert first is not None

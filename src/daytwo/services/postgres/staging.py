@@ -12,8 +12,10 @@ from daytwo.core.process import capture
 from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.postgres import catalog
 from daytwo.services.postgres.behind import remarks, unsubscribe
+from daytwo.services.postgres.intake import taking_in
+from daytwo.services.postgres.loading import load
 from daytwo.services.postgres.names import derived, literal, quote, statements
-from daytwo.services.postgres.restore import cleaner, listed, placing, restore
+from daytwo.services.postgres.restore import cleaner, listed, restore
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.swap import Exchange, exchange
 
@@ -97,14 +99,13 @@ def stage_database(session: Session, source: Source, jobs: int) -> StagedDatabas
         CommandError: at the first real error; the new database is gone then.
     """
     scratch = derived(session.access.database, "daytwo", session.run.id)
-    with placing(source, session.access.target, session.run, session.access.where) as dump:
+    with taking_in(source, session.access.target, session.run, session.access.where) as dump:
         plan = blueprint(session, dump.contents)
         with made(session, scratch, plan) as warnings:
             warnings.extend(restore(session, scratch, dump.contents, "--section=pre-data"))
-            # Told to make tables and fill them at once, the workers would empty each before: a commit that waits for
-            # the disk whatever it was told.
-            rows = ("--section=data", "--section=post-data", f"--jobs={jobs}")
-            warnings.extend(restore(session, scratch, dump.whole(), *rows))
+            load(session, scratch, dump.encoding, dump.rows, jobs)
+            rest = ("--section=data", "--section=post-data", f"--jobs={jobs}")
+            warnings.extend(restore(session, scratch, dump.rest(), *rest))
             counts = settle(session, scratch)
             warnings.extend(remarks(session, scratch, counts))
     properties = tuple(renamed(statement, scratch) for statement in plan.properties)

@@ -15,9 +15,10 @@ from daytwo.core.process import Process, capture
 from daytwo.core.service import Source, Staged, Swapped
 from daytwo.services.postgres.access import PATIENT, PSQL, translated
 from daytwo.services.postgres.archive import Entry
+from daytwo.services.postgres.intake import placed
 from daytwo.services.postgres.names import derived, literal, qualified, quote, split_key, statements
 from daytwo.services.postgres.reading import find_table, tables_in
-from daytwo.services.postgres.restore import listed, listing_of, placed, restore
+from daytwo.services.postgres.restore import listed, listing_of, restore
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.staging import blueprint, drop, made
 
