@@ -152,6 +152,18 @@ def test_a_row_that_the_server_refuses_ends_the_restore(case: LocalCase, run: Ru
     assert not list(run.work.iterdir())
 
 
+def test_a_connection_that_is_lost_ends_the_restore(case: LocalCase, run: Run, tmp_path: Path) -> None:
+    made(case, "create table a as select i, repeat('secret', 20) t from generate_series(1, 30000) i; "
+               "create function fine(int) returns bool language sql as $$ select $1 <> 777 or "
+               "current_database() !~ '_daytwo_' or pg_terminate_backend(pg_backend_pid()) $$; "
+               "alter table a add check (fine(i))")  # fmt: skip
+    source, _ = dump_to_file(database_of(case.service()), run, tmp_path)
+    with pytest.raises(CommandError) as caught:
+        database_of(case.service()).stage(source, run)
+    assert caught.value.what.endswith("of a could not be loaded: terminating connection due to administrator command")
+    assert case.databases() == [case.database]
+
+
 def test_bytes_that_are_not_those_of_the_dump_end_the_restore(case: LocalCase, run: Run, tmp_path: Path) -> None:
     made(case, "create table a as select i, repeat(md5(i::text), 20) t from generate_series(1, 30000) i")
     source, _ = dump_to_file(database_of(case.service()), run, tmp_path)

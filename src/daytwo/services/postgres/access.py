@@ -17,8 +17,7 @@ from daytwo.services.postgres.clients import Client
 Row = list[object]
 PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password")
 # With the code that is the same in every language; its first two digits are 00 to 02 where nothing has failed.
-COMPLAINT = re.compile(r"^psql:\S*: \S+:\s+(?!0[0-2])[0-9A-Z]{5}: (.*)", re.MULTILINE)
-"""What `psql` says of an error when it is told to be verbose."""
+_COMPLAINT = re.compile(r"^psql:\S*: \S+:\s+(?!0[0-2])[0-9A-Z]{5}: (.*)", re.MULTILINE)
 PATIENT = "SET statement_timeout = 0;"
 _AWAY = re.compile(
     r"connection refused|could not connect|no such file or directory|could not translate host name|timeout expired|"
@@ -118,7 +117,7 @@ class Access:
         options = (*PSQL, "--set=ON_ERROR_STOP=0", "--set=VERBOSITY=verbose", "--file=-")
         psql = self.command(client, "psql", *options, database=database)
         said = capture(self.target, psql, run, stdin=sql.encode()).stderr
-        return tuple(COMPLAINT.findall(said))
+        return tuple(_COMPLAINT.findall(said))
 
     def by_hand(self, client: Client, sql: str, database: str) -> str:
         """A command line that a person can paste to run this SQL; it has no password."""

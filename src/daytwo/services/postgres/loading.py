@@ -15,7 +15,7 @@ from threading import Event, Lock
 from daytwo.core.errors import CancelledError, CommandError
 from daytwo.core.process import Process
 from daytwo.core.run import Run
-from daytwo.services.postgres.access import COMPLAINT, PSQL, Access, translated
+from daytwo.services.postgres.access import PSQL, Access, translated
 from daytwo.services.postgres.restore import UNTOUCHED, restoring
 from daytwo.services.postgres.session import Session
 from daytwo.services.postgres.sieve import Rows
@@ -25,6 +25,8 @@ _AHEAD = 32
 _LOOK = 0.2
 """Seconds between two looks whether waiting still makes sense."""
 _END = b"\\.\n"
+# With the code that is the same in every language. What a lost connection had to say comes without `psql`'s own head.
+_COMPLAINT = re.compile(r"^(?:psql:\S*: )?\S+:\s+(?!0[0-2])[0-9A-Z]{5}: (.*)", re.MULTILINE)
 _TABLE = re.compile(r"^(?:\S+:\s+)?COPY ([^,]+), ", re.MULTILINE)
 """Which table it was, in whatever language: `CONTEXT:  COPY users, line 1: "..."`."""
 
@@ -165,7 +167,7 @@ def _script(encoding: bytes, first: Rows, pieces: Iterator[Rows]) -> Iterator[by
 
 def _explained(said: str, access: Access) -> CommandError | None:
     """What the server did not take, and of which table."""
-    if (complaint := COMPLAINT.search(said)) is None:
+    if (complaint := _COMPLAINT.search(said)) is None:
         return None
     table = _TABLE.search(said)
     return CommandError(f"the rows{f' of {table[1]}' if table else ''} could not be loaded: {complaint[1]}",

@@ -298,7 +298,7 @@ class Sieve:
     def _piece(self, copy: bytes, parts: list[bytes], *, more: bool) -> Rows | None:
         data = b"".join(parts)
         # A line that psql would take for the end of the rows, and what follows for statements.
-        if data.rfind(b"\n\\.") >= 0 or (data.startswith(b"\\.") and not self._going):
+        if b"\\" in data and (data.rfind(b"\n\\.") >= 0 or (data.startswith(b"\\.") and not self._going)):
             self._broken()
         going, self._going = self._going, more
         return Rows(copy, data, more) if data or going else None
