@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daytwo.core import crypt
-from daytwo.core.crypt import check_recipient, decrypting, encrypting, keys_in, new_key, recipient_of
+from daytwo.core.crypt import check_recipient, decrypting, encrypting, keys_in, new_key
 from daytwo.core.errors import ConfigError, IntegrityError, SecretError, SourceError
 from daytwo.core.secrets import Secret
 from tests.parts.need import require
@@ -52,7 +51,6 @@ def test_what_went_in_comes_out(pieces: list[bytes], cut: int) -> None:
 def test_any_of_several_recipients_opens_it() -> None:
     one, two, other = new_key(), new_key(), new_key()
     stored = sealed(b"rows", one.recipient, two.recipient)
-    assert crypt.is_encrypted(stored) and not crypt.is_encrypted(b"rows")
     assert b"".join(decrypting([stored], [other.secret, two.secret])) == b"rows"
     assert b"".join(decrypting([stored], [one.secret.reveal()])) == b"rows"
 
@@ -70,9 +68,10 @@ def test_the_age_program_opens_what_we_write(tmp_path: Path) -> None:
 def test_we_open_what_the_age_program_writes(tmp_path: Path) -> None:
     age, keygen = require("age"), require("age-keygen", package="age")
     subprocess.run([keygen, "-o", tmp_path / "key"], check=True, capture_output=True)
+    recipient = subprocess.run([keygen, "-y", tmp_path / "key"], check=True, capture_output=True, text=True).stdout
     (key,) = keys_in((tmp_path / "key").read_text())
     plain = os.urandom(2 * MIB + 1)
-    stored = subprocess.run([age, "-r", recipient_of(key)], input=plain, capture_output=True, check=True).stdout
+    stored = subprocess.run([age, "-r", recipient.strip()], input=plain, capture_output=True, check=True).stdout
     assert b"".join(decrypting([stored], [key])) == plain
 
 
@@ -85,8 +84,6 @@ def test_ssh_keys_open_and_are_encrypted_to(tmp_path: Path) -> None:
     assert b"".join(decrypting([stored], [key])) == b"rows"
     opened = subprocess.run([age, "-d", "-i", tmp_path / "id"], input=stored, capture_output=True, check=True)
     assert opened.stdout == b"rows"
-    with pytest.raises(SecretError, match="public key"):
-        recipient_of(key)
 
 
 def test_f01_a_source_that_fails_never_leaves_a_whole_stream(tmp_path: Path) -> None:
@@ -273,7 +270,6 @@ def test_f11_a_wrong_key_is_explained_and_not_shown(text: str, says: str) -> Non
 def test_a_key_is_taken_as_people_paste_it() -> None:
     key = new_key()
     assert keys_in(f"\n  {key.secret.reveal().lower()}  \n") == (Secret(key.secret.reveal().lower()),)
-    assert recipient_of(f" {key.secret.reveal()} ") == key.recipient
     assert b"".join(decrypting([sealed(b"x", key.recipient)], keys_in(key.secret.reveal().lower()))) == b"x"
 
 

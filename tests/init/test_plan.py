@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daytwo import config
-from daytwo.core.crypt import Key, new_key, recipient_of
+from daytwo.core.crypt import Key, decrypting, encrypting, new_key
 from daytwo.core.errors import ConfigError
 from daytwo.core.secrets import Secret
 from daytwo.init import InitPlan, plan, write
@@ -74,7 +74,7 @@ def test_every_volume_is_backed_up_or_left_out_with_a_reason(name: str, tmp_path
 
 def test_a_new_key_is_made_and_only_its_recipient_written(tmp_path: Path) -> None:
     made = planned(project("minimal", tmp_path), key=None)
-    assert recipient_of(made.key.secret) == made.key.recipient
+    assert b"".join(decrypting(encrypting([b"rows"], [made.key.recipient]), [made.key.secret])) == b"rows"
     assert made.key.recipient in made.text
     assert made.key.secret.reveal() not in made.text + repr(made)
     assert made.key.recipient != planned(tmp_path / "minimal", key=new_key()).key.recipient

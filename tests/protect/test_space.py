@@ -13,7 +13,7 @@ import pytest
 
 from daytwo.core.errors import ExitCode, SpaceError
 from daytwo.core.manifest import ComponentRecord, Digest, Manifest
-from daytwo.protect.space import Need, free_bytes, guard, judge, required, restored, watching
+from daytwo.protect.space import Need, guard, judge, required, watching
 from tests.parts.need import missing
 
 AT = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
@@ -57,11 +57,6 @@ def test_what_the_repository_says_goes_before_the_plain_size() -> None:
 def test_without_an_earlier_snapshot_nothing_is_reckoned_with() -> None:
     assert required(None).size == 0
     assert required(manifest(tree=None), stored=GB, headroom=0).size == GB
-
-
-def test_a_restore_needs_the_plain_size() -> None:
-    assert restored(manifest(db=3 * GB, uploads=GB)).size == 4 * GB
-    assert restored(manifest(db=3 * GB, uploads=GB), ["uploads"]).size == GB
 
 
 def test_judged_at_the_border() -> None:
@@ -122,26 +117,21 @@ def test_looking_is_not_done_for_each_chunk() -> None:
     assert looks == 10
 
 
-def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    free = free_bytes(tmp_path / "not" / "yet")
-    assert abs(free - free_bytes(tmp_path)) < GB
-    assert free > 0
-
-
 FILL = """
 import os, sys
 from pathlib import Path
+from shutil import disk_usage
 from daytwo.core.errors import SpaceError
-from daytwo.protect.space import free_bytes, watching
+from daytwo.protect.space import watching
 place = Path(sys.argv[1])
 def endless():
     while True: yield bytes(1 << 20)
 try:
     with (place / "part").open("wb") as out:
-        for chunk in watching(endless(), lambda: free_bytes(place), floor=8 << 20, where="local", every=1 << 20):
+        for chunk in watching(endless(), lambda: disk_usage(place).free, floor=8 << 20, where="local", every=1 << 20):
             out.write(chunk); out.flush()
 except SpaceError as error:
-    print(error.what, free_bytes(place) >> 20)
+    print(error.what, disk_usage(place).free >> 20)
 """
 
 

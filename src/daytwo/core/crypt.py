@@ -47,18 +47,6 @@ def new_key() -> Key:
     return Key(Secret(str(identity)), str(identity.to_public()))
 
 
-def recipient_of(key: Secret | str) -> str:
-    """The recipient that belongs to a secret key.
-
-    Raises:
-        SecretError: it is not an age secret key.
-    """
-    identity = _identity(_reveal(key))
-    if not isinstance(identity, pyrage.x25519.Identity):
-        raise SecretError("the recipient of an SSH key is its public key file", hint="Use the content of the .pub file")
-    return str(identity.to_public())
-
-
 def check_recipient(text: str) -> str:
     """A recipient as it is written in the configuration, without the space around it.
 
@@ -88,11 +76,6 @@ def keys_in(text: str) -> tuple[Secret, ...]:
     for line in found:
         _identity(line)
     return tuple(Secret(line) for line in found)
-
-
-def is_encrypted(head: bytes) -> bool:
-    """Whether bytes that begin so are an age stream."""
-    return head.startswith(MAGIC)
 
 
 def encrypting(chunks: Iterable[bytes], recipients: Iterable[str]) -> Iterator[bytes]:

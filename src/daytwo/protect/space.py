@@ -6,8 +6,6 @@ fills a disk takes the databases on it down too.
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import disk_usage
 
 from daytwo.core.errors import SpaceError
 from daytwo.core.manifest import ComponentRecord, Manifest
@@ -60,18 +58,6 @@ def required(
     new = sorted(set(names) - {record.name for record in last.components})
     basis = f"the snapshot of {last.at:%Y-%m-%d} took {Size(size).human}, and {Percent(headroom)} more is reckoned with"
     return Need(round(size * (1 + headroom)), basis + (f"; {', '.join(new)} not counted, as it is new" if new else ""))
-
-
-def restored(manifest: Manifest, components: Collection[str] | None = None) -> Need:
-    """What the plain data of a snapshot takes when it is restored beside the live data.
-
-    Args:
-        manifest: the snapshot.
-        components: what will be restored; all when absent.
-    """
-    names = [record.name for record in manifest.components] if components is None else components
-    size = _plain(manifest.components, names)
-    return Need(size, f"the data in snapshot {manifest.id} has {Size(size).human}")
 
 
 def judge(free: int | None, need: Need, floor: float, where: str = "") -> str | None:
@@ -145,17 +131,6 @@ def watching(
                 raise SpaceError(what, where=where, hint=_remedy(left, floor + every))
         since += len(chunk)
         yield chunk
-
-
-def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write where a path is, or will be.
-
-    Raises:
-        OSError: not even its root can be looked at.
-    """
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return disk_usage(path).free
 
 
 def _plain(records: Iterable[ComponentRecord], names: Collection[str]) -> int:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import sqlalchemy as sa
+
 from daytwo.store.database import Database
-from daytwo.watch.numbers import Numbers, Point, Summary
+from daytwo.watch.numbers import Digest, Numbers, Point, Summary, Summed
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 Sample = tuple[int, float]
@@ -32,6 +34,12 @@ def place(values: Sequence[float], q: float) -> float:
 def near(found: float | None, exact: float) -> bool:
     """Whether a quantile is as near as is promised."""
     return found is not None and abs(found - exact) <= 0.01 * abs(exact) * (1 + 1e-9)
+
+
+def add_sketch(numbers: Numbers, connection: sa.Connection, name: str, unit: str, minute: datetime, digest: Digest,
+               now: datetime) -> None:  # fmt: skip
+    """Store one minute that comes summed up."""
+    numbers.add_summed(connection, [Summed(name, unit, int(minute.timestamp()), digest)], now)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from daytwo.watch.numbers import Last, Numbers, Point
 from daytwo.watch.numbers import summary as module
 from daytwo.watch.numbers.digest import Digest
 from daytwo.watch.numbers.sql import Sql
-from tests.watch.numbers.story import DAY, ms
+from tests.watch.numbers.story import DAY, add_sketch, ms
 
 NOW = DAY + timedelta(hours=20, minutes=3, seconds=17)
 
@@ -90,12 +90,12 @@ def test_what_comes_summed_up_is_shown_by_the_minute(database: Database, numbers
             one = Digest()
             one.add_many(values)
             at = minute - timedelta(minutes=back)
-            numbers.add_sketch(connection, "logs.oauth", "count", at, one, NOW)
+            add_sketch(numbers, connection, "logs.oauth", "count", at, one, NOW)
             if back == 3:
-                numbers.add_sketch(connection, "logs.rare", "count", at, one, NOW)
+                add_sketch(numbers, connection, "logs.rare", "count", at, one, NOW)
         took = Digest()
         took.add_many([0.1, 0.2, 0.6])
-        numbers.add_sketch(connection, "traffic.web.duration", "s", minute - timedelta(hours=5), took, NOW)
+        add_sketch(numbers, connection, "traffic.web.duration", "s", minute - timedelta(hours=5), took, NOW)
         numbers.add(connection, [Point("web.duration", "s", False, ms(NOW) - 5000, 0.25)], NOW)
         found = {series.name: last for series, last in numbers.newest(connection, NOW) if last is not None}
     whole = minute - timedelta(minutes=1)

@@ -9,6 +9,7 @@ from daytwo.core.threshold import Threshold
 from daytwo.watch.numbers import Digest
 from daytwo.watch.rules import State
 from daytwo.watch.rules.reading import Asked, Source, of_series, shown, whole_of
+from tests.watch.numbers.story import add_sketch
 from tests.watch.rules.conftest import MakeWorld
 from tests.watch.rules.timeline import DAY, Probe, World, clock
 
@@ -91,7 +92,7 @@ def test_a_share_of_minutes_that_were_handed_in(world: MakeWorld) -> None:
         for name, value in (("traffic.requests", 50.0), ("traffic.errors", 3.0 if minute < 2 else 0.0)):
             digest = Digest()
             digest.add_many([value])
-            made.numbers.add_sketch(made.connection, name, "", at, digest, at + timedelta(minutes=1))
+            add_sketch(made.numbers, made.connection, name, "", at, digest, at + timedelta(minutes=1))
     share = {"series": "traffic.errors", "take": "ratio", "of": "traffic.requests", "critical": "> 2%"}
     assert (
         read(made, "10:05", **share) == "critical: ratio of traffic.errors of traffic.requests over 5m is 2.4% (> 2%)"
@@ -387,7 +388,7 @@ def test_the_newest_of_events_is_how_many_came_in_a_minute(world: MakeWorld) -> 
         digest = Digest()
         digest.add_many([1.0] * count)
         at = clock(f"10:{minute:02}")
-        made.numbers.add_sketch(made.connection, "logs.oauth", "count", at, digest, at + timedelta(minutes=1))
+        add_sketch(made.numbers, made.connection, "logs.oauth", "count", at, digest, at + timedelta(minutes=1))
     rule = {"series": "logs.oauth", "critical": "> 10"}
     assert read(made, "10:01:30", **rule) == "ok: logs.oauth is 3"
     assert read(made, "10:02", **rule) == "critical: logs.oauth is 12 (> 10)"
@@ -412,7 +413,7 @@ def test_what_comes_at_the_end_of_a_minute_is_in_a_window_of_a_minute(
     for name, of in (("logs.burst", values), ("logs.all", [1.0] * 100)):
         digest = Digest()
         digest.add_many(of)
-        made.numbers.add_sketch(made.connection, name, "count", clock("10:10"), digest, clock("10:11"))
+        add_sketch(made.numbers, made.connection, name, "count", clock("10:10"), digest, clock("10:11"))
     whole = {"series": "logs.burst", "over": "1m", **rule}
     assert read(made, f"10:11:{seconds:02}", **whole).startswith("critical: ")
     assert not read(made, f"10:12:{seconds:02}", **whole).startswith("critical: "), "and in the next one no more"
@@ -425,7 +426,7 @@ def test_no_window_of_minutes_is_longer_than_it_says(world: MakeWorld, at: str) 
     for minute in range(11):
         digest = Digest()
         digest.add_many([1.0] * 8)
-        made.numbers.add_sketch(made.connection, "logs.app", "count", clock(f"10:{minute:02}"), digest, clock("10:11"))
+        add_sketch(made.numbers, made.connection, "logs.app", "count", clock(f"10:{minute:02}"), digest, clock("10:11"))
     for over, most in (("1m", 8), ("5m", 40), ("10m", 80)):
         for take in ("sum", "count"):
             reading = read(made, at, series="logs.app", take=take, over=over, critical=f"> {most}")
@@ -438,7 +439,7 @@ def test_the_newest_of_durations_of_real_requests_is_the_mean_of_their_minute(wo
     digest = Digest()
     digest.add_many([9.0, 9.0, 0.1])
     name = "traffic.web.duration"
-    made.numbers.add_sketch(made.connection, name, "s", clock("10:00"), digest, clock("10:01"))
+    add_sketch(made.numbers, made.connection, name, "s", clock("10:00"), digest, clock("10:01"))
     ((_, shown_as),) = made.numbers.newest(made.connection, clock("10:01"), name)
     assert shown_as is not None
     told = read(made, "10:01", series=name, take="last", critical="> 5s")

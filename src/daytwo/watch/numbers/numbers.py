@@ -82,12 +82,6 @@ class Numbers:
         sql = Sql(connection)
         return points.add_summed(sql, self._book, load(sql, self._own), minutes, now)
 
-    def add_sketch(
-        self, connection: sa.Connection, name: str, unit: str, minute: datetime, digest: Digest, now: datetime
-    ) -> int:
-        """Store one minute; see `add_summed`."""
-        return self.add_summed(connection, [Summed(name, unit, int(minute.timestamp()), digest)], now)
-
     def takes(self, connection: sa.Connection, now: datetime) -> tuple[int, int]:
         """The earliest and the latest minute that `add_summed` stores, in seconds since 1970."""
         return load(Sql(connection), self._own).kept(MINUTE), int(now.timestamp()) + AHEAD
