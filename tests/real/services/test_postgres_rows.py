@@ -101,6 +101,20 @@ def test_a_dump_that_ends_early_is_not_taken_for_a_whole_one(case: LocalCase, sh
         assert rows and sieve.head()
 
 
+@pytest.mark.parametrize("size", [4, 1000])
+def test_what_is_not_understood_is_left_as_it_is(case: LocalCase, size: int) -> None:
+    made(case, "create table a as select i from generate_series(1, 1000) i; create table b as table a")
+    dump = dumped(case)
+    second = dump.index(bytes(5) + b"\x01", 4096) + 5
+    strange = dump[:second] + b"\x07" + dump[second + 1 :]
+    sieve = Sieve(rows=False)
+    parts = [part for at in range(0, len(strange), size) for part in sieve.feed(strange[at : at + size])]
+    assert b"".join(part for part in (*parts, *sieve.finish()) if isinstance(part, bytes)) == strange
+    assert sieve.head() is None
+    with pytest.raises(IntegrityError):
+        taken_apart(strange, size)
+
+
 def test_rows_that_end_themselves_are_refused(case: LocalCase) -> None:
     made(case, "create table a as select i, 'word' t from generate_series(1, 1000) i")
     dump = dumped(case)

@@ -220,8 +220,8 @@ class Sieve:
         except _UnknownError:
             if self._taken:
                 self._broken()
-            self._whole = None
-            yield self._rest + chunk
+            rest, self._rest, self._whole = self._rest, b"", None
+            yield rest + chunk
 
     def _walk(self, chunk: bytes) -> Iterator[bytes | Rows]:
         """Through the data: out with rows, on with what stays, noting where each entry's begins."""
