@@ -193,5 +193,10 @@ class Snapshot(_Model):
     @property
     def pinned(self) -> bool:
         """Whether it must never be removed."""
-        kinds = [m.kind for m in sorted(self.marks, key=lambda m: m.at) if "pinned" in m.kind]
-        return bool(kinds) and kinds[-1] is MarkKind.PINNED
+        return self.pin is not None
+
+    @property
+    def pin(self) -> Mark | None:
+        """The mark that says that it must never be removed, unless a later one takes that back."""
+        said = max((mark for mark in self.marks if "pinned" in mark.kind), key=lambda mark: mark.at, default=None)
+        return said if said is not None and said.kind is MarkKind.PINNED else None

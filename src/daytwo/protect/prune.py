@@ -1,14 +1,20 @@
 """Apply the retention that `protect.retention` decides."""
 
+import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from daytwo.core.errors import RefusedError
-from daytwo.core.manifest import Snapshot
+from daytwo.core.manifest import Manifest, Snapshot
 from daytwo.core.run import Run
 from daytwo.core.schedule import zone_of
 from daytwo.protect import facts
 from daytwo.protect.retention import RetentionPlan, plan
 from daytwo.protect.workbench import Workbench
+
+_TURNS = 3
+"""How often a machine has its turn, with others between, before it is told that they are two."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ def apply_retention(
             where=f"repository {repository}",
             hint="Check this machine's clock; when it is right: `daytwo prune --trust-clock`",
         )
+    if words := taking_turns([one.manifest for one in decided.snapshots.values()], platform.node()):
+        run.warn(f"repository {repository}: {words}")
     if not decided.removable:
         return ()
     place = bench.repository(repository)
@@ -74,3 +82,22 @@ def apply_retention(
         raise
     facts.synchronise(bench, repository, place.snapshots(run))
     return tuple(one.id for one in decided.removable)
+
+
+def taking_turns(manifests: Iterable[Manifest], host: str) -> str | None:
+    """What to say where another machine stores its snapshots as if they were of this machine's app.
+
+    A move to another machine, and back once, says nothing; a container has a new name each time it is made.
+
+    Args:
+        manifests: of one backup in one repository, in their order.
+        host: this machine's name.
+    """
+    turns = [name for name, _ in groupby(one.host for one in manifests)]
+    if turns.count(host) < _TURNS:
+        return None
+    other = next(name for name in reversed(turns) if name != host)
+    return (
+        f"snapshots of {host} and of {other} take turns in it: two machines back up one app, and retention takes "
+        "them for one. Give one of them another `environment`"
+    )

@@ -237,6 +237,9 @@ class SnapshotMaker:
                 origin = self.bench.repositories[source]
                 for snapshot in facts.missing_copies(repository, origin, self.plan.backup, self.run):
                     self.published[name] = repository.copy(origin, snapshot, self.run)
+                    if (pin := snapshot.pin) is not None:
+                        there = Snapshot(repository=name, manifest=self.published[name])
+                        repository.mark(there, pin, self.run)
                 self.run.report(f"repository {name}", "done")
             except DaytwoError as error:
                 self._drop(name, error)

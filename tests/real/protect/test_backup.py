@@ -174,6 +174,37 @@ def test_copies_are_byte_identical_and_catch_up(desk: Desk) -> None:
     assert len(list(blocked.glob("*.tar.gz"))) == 2
 
 
+def test_a_pin_is_copied_with_its_snapshot(desk: Desk) -> None:
+    blocked = desk.folder / "copies"
+    blocked.write_text("in the way")
+    desk.write(
+        repositories="local: {kind: archive, path: ./backups}, second: {kind: archive, path: ./copies, copy_of: local}"
+    )
+    pinned = desk.json("backup", code=3)["snapshot"]
+    loose = desk.json("backup", code=3)["snapshot"]
+    desk.daytwo("pin", pinned, "-r", "local", "--note", "before the move")
+    desk.daytwo("pin", loose, "-r", "local")
+    desk.daytwo("unpin", loose, "-r", "local")
+    blocked.unlink()
+    desk.daytwo("backup")
+    copies = {one["id"]: one["pinned"] for one in desk.json("snapshots", "-r", "second")}
+    assert len(copies) == 3
+    assert [id for id, kept in copies.items() if kept] == [pinned]
+
+
+def test_two_machines_that_store_as_one_are_told(desk: Desk) -> None:
+    desk.write(backup="keep: {last: 9}")
+    for _ in range(2):
+        assert "take turns" not in str(desk.json("backup"))
+        desk.json("backup")
+        newest = max(
+            (desk.folder / "backups").glob("*.manifest.json"), key=lambda path: json.loads(path.read_text())["sequence"]
+        )
+        newest.write_text(json.dumps({**json.loads(newest.read_text()), "host": "the-other"}))
+    said = [text for text in desk.json("backup")["warnings"] if "take turns" in text]
+    assert len(said) == 1 and "the-other" in said[0] and "`environment`" in said[0]
+
+
 def test_f01_a_dump_that_fails_at_its_end_leaves_nothing_and_retention_does_not_run(desk: Desk) -> None:
     desk.write(backup="keep: {last: 1}")
     good = desk.json("backup")["snapshot"]
