@@ -22,7 +22,7 @@ from daytwo.core.errors import IntegrityError
 
 LARGEST_HEAD = 128 << 20
 """Bytes of a table of contents that is kept in memory; a dump with a larger one is left as it is."""
-LARGEST_ROW = 8 << 20
+LARGEST_ROW = 1 << 20
 """Bytes of a row that are kept in memory; what is longer goes on in pieces."""
 _NOT_SET, _SET = 1, 2
 _DATA, _BLOBS = 1, 3
