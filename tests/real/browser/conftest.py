@@ -15,7 +15,7 @@ from tests.access.people import GOOD
 from tests.parts.need import require
 from tests.web.conftest import World, world_in
 from tests.web.ui.serving import answering
-from tests.web.ui.staging import CONFIG, fill
+from tests.web.ui.staging import config_at, fill
 
 CHROMIUM = "chromium"
 AXE = Path(__file__).with_name("axe.min.js")
@@ -51,8 +51,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "MEMORY", 64)
         patch.setattr(passwords, "PASSES", 1)
-        with world_in(tmp_path_factory.mktemp("browser"), "", CONFIG) as world:
-            world.clock.now = datetime.now(UTC)
+        now = datetime.now(UTC)
+        with world_in(tmp_path_factory.mktemp("browser"), "", config_at(now)) as world:
+            world.clock.now = now
             fill(world)
             world.stage.user("alice", Role.ADMIN)
             world.stage.user("victor", Role.VIEWER)

@@ -55,6 +55,21 @@ status_page: {title: The Shop, components: {front: {title: Shop front, services:
 maintenance:
   monthly: {at: "0 2 * * sun#1", length: 2h}
 """
+
+
+def config_at(now: datetime) -> str:
+    """The configuration, with its schedules as far from this time as they are from the noon that other tests begin at.
+
+    At some hours a backup would be overdue, or a maintenance on.
+    """
+    night, week, month = now - timedelta(hours=9), now + timedelta(hours=17), now + timedelta(days=15)
+    return (
+        CONFIG.replace("0 3 * * *", f"{night:%M %H} * * *")
+        .replace("0 5 * * sun", f"{week:%M %H * * %w}")
+        .replace("0 2 * * sun#1", f"0 2 {min(month.day, 28)} * *")
+    )
+
+
 OWN = {"app": "shop", "environment": "production"}
 NAMES = ("web", "web.certificate", "db", "db.integrity", "cache", "uploads", "host", "backup.nightly")
 
