@@ -240,8 +240,8 @@ def test_globals_and_tables_in_a_container(in_container: ContainerCase, run: Run
     assert in_container.inner.inside("sh", "-c", "ls -A /tmp") == ""
 
 
-def over_ssh(case: LocalCase, host: SshHost, database: str) -> PostgresService:
-    service = case.at(database)
+def over_ssh(case: LocalCase, host: SshHost, database: str, **settings: object) -> PostgresService:
+    service = case.at(database, **settings)
     service.target = Ssh(host.name, config=str(host.config))
     return service
 
@@ -261,5 +261,25 @@ def test_over_ssh(postgres18: PostgresServer, ssh_host: SshHost, run: Run, tmp_p
         assert swapped.drop.startswith("ssh ")
         assert case.content(case.service()) == before
         assert not list(Path("/tmp").glob(f"daytwo-{run.id}*"))
+    finally:
+        case.clean()
+
+
+def test_no_more_connections_over_ssh_than_its_server_lets_begin(
+    postgres18: PostgresServer, ssh_host: SshHost, run: Run, tmp_path: Path
+) -> None:
+    case = LocalCase(postgres18, tmp_path)
+    try:
+        case.server.create_database(case.database)
+        case.sql("create table a as select i, repeat(md5(i::text), 20) t from generate_series(1, 60000) i; "
+                 "create table seen (pid int); create function note() returns bool language plpgsql as $$ begin "
+                 "insert into public.seen select pg_backend_pid() where not exists "
+                 "(select from public.seen where pid = pg_backend_pid()); return true; end $$; "
+                 "alter table a add check (note()); truncate seen")  # fmt: skip
+        component = over_ssh(case, ssh_host, case.database, jobs=20).components()[-1]
+        source, _ = dump_to_file(component, run, tmp_path)
+        component.stage(source, run).swap()
+        assert 1 < int(case.sql("select count(distinct pid) from seen")) <= 8
+        assert case.sql("select count(*) from a") == "60000"
     finally:
         case.clean()

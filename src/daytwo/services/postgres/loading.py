@@ -22,6 +22,9 @@ from daytwo.services.postgres.sieve import Rows
 
 _AHEAD = 32
 """Pieces, of a megabyte or so, that are read before anybody takes them: reading goes on while tables are made."""
+_AFAR = 8
+"""Connections at once from another machine's `psql`: OpenSSH refuses some of more than ten that are about to log in
+(`MaxStartups` in sshd_config(5))."""
 _LOOK = 0.2
 """Seconds between two looks whether waiting still makes sense."""
 _END = b"\\.\n"
@@ -126,6 +129,7 @@ def load(session: Session, database: str, encoding: bytes, rows: RowQueue, jobs:
     Raises:
         CommandError: the server did not take a row.
     """
+    jobs = jobs if session.access.target.host.is_local else min(jobs, _AFAR)
     with ThreadPoolExecutor(jobs, "load") as pool:
         try:
             going = [pool.submit(_load, session, database, encoding, rows) for _ in range(jobs)]
