@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daytwo.core.service import Place, Service
+from daytwo.core.service import Component, Place, Service
 from daytwo.services.postgres import PostgresService
 from daytwo.services.postgres.settings import PostgresSettings
 from tests.contract.services import ServiceCase
@@ -131,3 +131,14 @@ class LocalCase(ServiceCase):
     def clean(self) -> None:
         for name in self.databases():
             self.server.sql(f'drop database "{name}" with (force)')
+
+
+def database_of(service: PostgresService) -> Component:
+    """The component that holds its database."""
+    return service.components()[-1]
+
+
+def made(case: LocalCase, sql: str) -> None:
+    """Make its database, with what this SQL makes."""
+    case.server.create_database(case.database)
+    case.sql(sql)

@@ -18,13 +18,12 @@ from daytwo.core.manifest import ComponentRecord, Digest
 from daytwo.core.run import Run
 from daytwo.core.service import Component, DumpFacts
 from daytwo.core.target import LOCAL
-from daytwo.services.postgres import PostgresService
 from daytwo.services.postgres.intake import placed
 from daytwo.services.postgres.sieve import Sieve
 from tests.contract.services import ServiceContract, dump_to_file, source_of
 from tests.parts.postgres import PostgresServer
 from tests.parts.process import wait_until
-from tests.real.services.postgres_case import AWKWARD, ROWS, LocalCase
+from tests.real.services.postgres_case import AWKWARD, ROWS, LocalCase, database_of
 
 
 class TestPostgres18(ServiceContract):
@@ -68,10 +67,6 @@ def new_run(folder: Path, id: str | None = None) -> Run:
     work = folder / f"work-{secrets.token_hex(4)}"
     work.mkdir()
     return Run(id or secrets.token_hex(8), work, timeout=200)
-
-
-def database_of(service: PostgresService) -> Component:
-    return service.components()[-1]
 
 
 def test_facts_name_source_tools_contents_and_rows(case: LocalCase, run: Run, tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ import pytest
 
 from daytwo.core.errors import CommandError
 from daytwo.core.run import Run
-from daytwo.core.service import Component
-from daytwo.services.postgres import PostgresService
 from tests.contract.services import dump_to_file, source_of
 from tests.parts.postgres import PostgresServer, postgres15
-from tests.real.services.postgres_case import LocalCase
+from tests.real.services.postgres_case import LocalCase, database_of, made
 
 
 @pytest.fixture(params=[18, 15])
@@ -31,10 +29,6 @@ def run(tmp_path: Path) -> Run:
     return Run(secrets.token_hex(8), work, timeout=200)
 
 
-def database_of(service: PostgresService) -> Component:
-    return service.components()[-1]
-
-
 @contextmanager
 def role(case: LocalCase, rights: str, folder: Path) -> Iterator[str]:
     name = f"app_{secrets.token_hex(4)}"
@@ -45,11 +39,6 @@ def role(case: LocalCase, rights: str, folder: Path) -> Iterator[str]:
     finally:
         case.clean()
         case.server.sql(f"drop role {name}")
-
-
-def made(case: LocalCase, sql: str) -> None:
-    case.server.create_database(case.database)
-    case.sql(sql)
 
 
 def test_what_refers_to_an_excluded_table_is_told_while_it_is_dumped(case: LocalCase, run: Run, tmp_path: Path) -> None:

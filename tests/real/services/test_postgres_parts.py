@@ -9,11 +9,10 @@ import pytest
 from daytwo.core.errors import CommandError, IntegrityError, SourceError, UsageError
 from daytwo.core.manifest import Identity
 from daytwo.core.run import Run
-from daytwo.core.service import Component, Source
-from daytwo.services.postgres import PostgresService
+from daytwo.core.service import Source
 from tests.contract.services import dump_to_file, source_of
 from tests.parts.postgres import PostgresServer
-from tests.real.services.postgres_case import LocalCase
+from tests.real.services.postgres_case import LocalCase, database_of
 
 
 @pytest.fixture(params=[18, 15])
@@ -29,10 +28,6 @@ def run(tmp_path: Path) -> Run:
     work = tmp_path / "work"
     work.mkdir()
     return Run(secrets.token_hex(8), work, timeout=200)
-
-
-def database_of(service: PostgresService) -> Component:
-    return service.components()[-1]
 
 
 @pytest.fixture

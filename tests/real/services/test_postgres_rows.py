@@ -11,13 +11,11 @@ import pytest
 
 from daytwo.core.errors import CancelledError, CommandError, IntegrityError
 from daytwo.core.run import Run
-from daytwo.core.service import Component
-from daytwo.services.postgres import PostgresService
 from daytwo.services.postgres.loading import RowQueue
 from daytwo.services.postgres.sieve import LARGEST_ROW, Rows, Sieve
 from tests.contract.services import dump_to_file, source_of
 from tests.parts.postgres import PostgresServer
-from tests.real.services.postgres_case import LocalCase, pg_dump_text
+from tests.real.services.postgres_case import LocalCase, database_of, made, pg_dump_text
 
 
 @pytest.fixture(params=[18, 15])
@@ -33,15 +31,6 @@ def run(tmp_path: Path) -> Run:
     work = tmp_path / "work"
     work.mkdir()
     return Run(secrets.token_hex(8), work, timeout=200)
-
-
-def database_of(service: PostgresService) -> Component:
-    return service.components()[-1]
-
-
-def made(case: LocalCase, sql: str) -> None:
-    case.server.create_database(case.database)
-    case.sql(sql)
 
 
 def dumped(case: LocalCase) -> bytes:

@@ -45,7 +45,7 @@ def _disk(session: Session, record: ComponentRecord) -> list[str]:
     if record.plain is None or session.server.data is None or not near:
         return []
     folders = [(session.server.data, record.plain.size * GROWTH)]
-    # Large objects go there in a file; here the run's own guard counts it. Rows go straight to the server.
+    # Large objects go there in a file, rows straight to the server.
     if not session.access.target.is_local and any("BLOB" in line for line in record.contents):
         folders.append((_TEMPORARY, float(record.plain.size)))
     needs: dict[str, float] = {}
